@@ -1,0 +1,40 @@
+"""Net migration from census rounds, and populations and migrant stocks carried forward."""
+
+from migproj import datasets, indicators
+from migproj.ages import age_coords, regroup_ages
+from migproj.births import births_from_rates
+from migproj.dates import decimal_year, interval_years
+from migproj.errors import (
+    AlignmentError,
+    DataQualityWarning,
+    IntervalError,
+    MigprojError,
+    SchemaError,
+)
+from migproj.lifetable import life_table
+from migproj.netmigration import net_migration, net_migration_vital
+from migproj.projection import project_population
+from migproj.stocks import project_stocks
+from migproj.survival import census_survival_ratios, survival_ratios
+
+__all__ = [
+    "AlignmentError",
+    "DataQualityWarning",
+    "IntervalError",
+    "MigprojError",
+    "SchemaError",
+    "age_coords",
+    "births_from_rates",
+    "census_survival_ratios",
+    "datasets",
+    "decimal_year",
+    "indicators",
+    "interval_years",
+    "life_table",
+    "net_migration",
+    "net_migration_vital",
+    "project_population",
+    "project_stocks",
+    "regroup_ages",
+    "survival_ratios",
+]

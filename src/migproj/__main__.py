@@ -1,0 +1,22 @@
+"""``python -m migproj``."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command, or say which extra it needs."""
+    try:
+        from migproj.cli import main as command
+    except ModuleNotFoundError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        sys.exit(f"migproj: the command needs {error.name}: pip install 'migproj[cli]'")
+    command(prog_name="migproj")
+
+
+if __name__ == "__main__":
+    main()

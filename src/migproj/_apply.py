@@ -1,0 +1,218 @@
+"""The bridge from labelled arrays to kernels: the only place where the two meet.
+
+Callers check values; the bridge makes sure that no label is aligned by position, joined or
+dropped, that each input keeps only the dims it has, and that a kernel sees nothing but
+C-contiguous writable float64 or int64 rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from migproj._checks import check_labels_match
+from migproj.conventions import VARIABLES
+from migproj.errors import SchemaError
+
+if TYPE_CHECKING:
+    from migproj._jit import Kernel
+
+__all__ = ["Input", "Output", "apply"]
+
+_Type: TypeAlias = type[np.float64] | type[np.int64]
+
+#: Scalars and auxiliaries that belong to an input's own instant, interval or ages.
+_OWN: Final = frozenset({"time", "date", "period", "period_width", "interval"})
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array, its core dims in the kernel's order, and those of them that it may lack.
+
+    A core dim that is lacking reaches the kernel with length 1.
+    """
+
+    name: str
+    array: xr.DataArray
+    core: tuple[str, ...] = ()
+    may_lack: tuple[str, ...] = ()
+    dtype: _Type = np.float64
+
+
+@dataclass(frozen=True)
+class Output:
+    """A variable to make: its core dims and their sizes."""
+
+    name: str
+    core: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    dtype: _Type = np.float64
+
+
+def apply(
+    kernel: Kernel, inputs: Sequence[Input], outputs: Sequence[Output], *parameters: Any
+) -> tuple[xr.DataArray, ...]:
+    """Run `kernel` over the batch dims of `inputs` and label what it makes.
+
+    The batch dims are all that are not core, in the order in which they come. Results carry
+    the batch dims and their coordinates, then the core dims without coordinates (the caller
+    knows them), and the units of ``conventions.VARIABLES``.
+
+    Raises
+    ------
+    AlignmentError
+        If a batch dim that inputs share has other labels, or another order, in one of them.
+    SchemaError
+        If a shared batch dim has no labels, a core dim is missing, or it is split into
+        several dask chunks.
+    """
+    core = {dim for i in inputs for dim in i.core} | {dim for o in outputs for dim in o.core}
+    inputs = [replace(item, array=_own_only(item, core)) for item in inputs]
+    check_labels_match({item.name: item.array for item in inputs}, dims=_batch_dims(inputs))
+    prepared = [_prepare(number, item) for number, item in enumerate(inputs)]
+    core_out = [[f"_{k}_{dim}" for dim in out.core] for k, out in enumerate(outputs)]
+    sizes = {
+        name: size
+        for names, out in zip(core_out, outputs, strict=True)
+        for name, size in zip(names, out.sizes, strict=True)
+    }
+    results = xr.apply_ufunc(
+        _Block(
+            kernel,
+            tuple((len(i.core), i.dtype) for i in inputs),
+            tuple((out.sizes, out.dtype) for out in outputs),
+            parameters,
+        ),
+        *(array for array, _ in prepared),
+        input_core_dims=[core for _, core in prepared],
+        output_core_dims=core_out,
+        join="exact",
+        keep_attrs=False,
+        dask="parallelized",
+        output_dtypes=[out.dtype for out in outputs],
+        dask_gufunc_kwargs={"output_sizes": sizes},
+    )
+    labelled = results if len(outputs) > 1 else (results,)
+    return tuple(
+        array.rename({**dict(zip(names, out.core, strict=True))})
+        .rename(out.name)
+        .assign_attrs(units=VARIABLES[out.name].units)
+        for array, names, out in zip(labelled, core_out, outputs, strict=True)
+    )
+
+
+def _own_only(item: Input, core: Set[str]) -> xr.DataArray:
+    """The array without the scalar coordinates that speak of a core dim.
+
+    Raises if one of its other dims is a core dim of another input or an output: it would be
+    taken for a batch dim.
+    """
+    for dim in item.array.dims:
+        if dim in core and dim not in item.core:
+            raise SchemaError(
+                f"{item.name}: the dim {dim!r} is not expected here (got dims "
+                f"{tuple(item.array.dims)!r}); select one label, {item.name}.sel({dim}=...), or "
+                "sum over it"
+            )
+    scalars = [name for name in core if name in item.array.coords and name not in item.array.dims]
+    return item.array.drop_vars(scalars)
+
+
+def _batch_dims(inputs: Sequence[Input]) -> list[Hashable]:
+    seen: dict[Hashable, None] = {}
+    for item in inputs:
+        seen.update(dict.fromkeys(dim for dim in item.array.dims if dim not in item.core))
+    return list(seen)
+
+
+def _prepare(number: int, item: Input) -> tuple[xr.DataArray, list[str]]:
+    """The array with its core dims last under private names, and those names."""
+    array = item.array
+    missing = [dim for dim in item.core if dim not in array.dims and dim not in item.may_lack]
+    if missing:
+        raise SchemaError(
+            f"{item.name}: expected the dim(s) {missing}, got dims {tuple(array.dims)!r}; "
+            f"{item.name}.expand_dims(...) adds a dim of one label, .rename(...) gives another "
+            "its name"
+        )
+    chunks = array.chunksizes
+    split = [dim for dim in item.core if len(chunks.get(dim, ())) > 1]
+    if split:
+        raise SchemaError(
+            f"{item.name}: dim {split[0]!r} is split into {len(chunks[split[0]])} dask chunks; "
+            f"expected one: {item.name}.chunk({{{split[0]!r}: -1}})"
+        )
+    drop = [
+        name
+        for name, coord in array.coords.items()
+        if name in _OWN - set(array.dims) or any(dim in item.core for dim in coord.dims)
+    ]
+    array = array.drop_vars(drop)
+    names = [f"_in{number}_{dim}" for dim in item.core]
+    present = {d: n for d, n in zip(item.core, names, strict=True) if d in array.dims}
+    array = array.rename(present)
+    lacking = [n for d, n in zip(item.core, names, strict=True) if d not in present]
+    if lacking:
+        array = array.expand_dims(lacking)
+    return array, names
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The NumPy side of the bridge: one kernel run (everything, or a dask chunk)."""
+
+    kernel: Kernel
+    inputs: tuple[tuple[int, _Type], ...]  # number of core dims, dtype
+    outputs: tuple[tuple[tuple[int, ...], _Type], ...]  # core sizes, dtype
+    parameters: tuple[Any, ...]
+
+    def __call__(self, *arrays: npt.NDArray[Any]) -> Any:
+        from migproj._jit import run  # imports numba
+
+        batch = np.broadcast_shapes(
+            *(a.shape[: a.ndim - core] for a, (core, _) in zip(arrays, self.inputs, strict=True))
+        )
+        n = math.prod(batch)
+        outs = [np.empty((n, *sizes), dtype=dtype) for sizes, dtype in self.outputs]
+        if n:
+            gathered = [
+                _rows(a, core, dtype, batch)
+                for a, (core, dtype) in zip(arrays, self.inputs, strict=True)
+            ]
+            # Visit the batch so that the largest shared input is read once, row after row.
+            shared = [(rows.size, k) for k, (rows, _) in enumerate(gathered) if len(rows) < n]
+            order = np.arange(n, dtype=np.int64)
+            if shared:
+                order = np.argsort(gathered[max(shared)[1]][1], kind="stable").astype(np.int64)
+            paired: list[npt.NDArray[Any]] = []
+            for rows, index in gathered:
+                paired += [rows, index[order]]
+            run(self.kernel, n, *paired, *outs, order, *self.parameters)
+        shaped = tuple(
+            out.reshape((*batch, *sizes))
+            for out, (sizes, _) in zip(outs, self.outputs, strict=True)
+        )
+        return shaped if len(shaped) > 1 else shaped[0]
+
+
+def _rows(
+    array: npt.NDArray[Any], core: int, dtype: _Type, batch: tuple[int, ...]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """(rows, core...) of an array, and for each cell of the batch the row it reads."""
+    depth = array.ndim - core
+    for axis in range(depth):
+        if array.strides[axis] == 0 and array.shape[axis] > 1:
+            array = array[(slice(None),) * axis + (slice(0, 1),)]
+    own = (1,) * (len(batch) - depth) + array.shape[:depth]
+    count = math.prod(own)
+    rows = np.require(
+        array.reshape((count, *array.shape[depth:])), dtype=dtype, requirements=["C", "W", "A"]
+    )
+    index = np.broadcast_to(np.arange(count, dtype=np.int64).reshape(own), batch).reshape(-1)
+    return rows, index

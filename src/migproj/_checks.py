@@ -1,0 +1,316 @@
+"""check_* functions: raise, or return None. Values of lazy (dask) arrays are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from migproj.conventions import DIMS, FEMALE, MALE
+from migproj.errors import AlignmentError, SchemaError
+
+__all__ = [
+    "as_number",
+    "check_counts",
+    "check_dims",
+    "check_labels_match",
+    "check_lacks",
+    "check_numbers",
+    "check_rates",
+    "check_ratio_at_birth",
+    "check_same_places",
+    "check_sexes",
+    "check_survival",
+    "check_table",
+    "where",
+]
+
+#: Scalar coordinates that may differ between the inputs of one call.
+_MAY_DIFFER: Final = frozenset({"time", "period", "age"})
+_COUNTED_BY: Final = ("sex", "country", "birthplace")
+
+
+def as_number(name: str, value: Any) -> xr.DataArray:
+    """A number or a DataArray, as a DataArray."""
+    if isinstance(value, xr.DataArray):
+        return value
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | float | np.number):
+        raise SchemaError(
+            f"{name}: expected a number or an xarray.DataArray, got {type(value).__name__} "
+            f"{value!r}; label several values: xr.DataArray(values, dims=..., coords=...)"
+        )
+    return xr.DataArray(float(value))
+
+
+def check_table(name: str, table: Any, *variables: str) -> None:
+    """`table` is a Dataset with `variables` of numbers by age."""
+    if not isinstance(table, xr.Dataset):
+        raise SchemaError(
+            f"{name}: expected an xarray.Dataset with {list(variables)}, got "
+            f"{type(table).__name__}; mp.life_table(mx) makes one"
+        )
+    lacking = [variable for variable in variables if variable not in table]
+    if lacking:
+        raise SchemaError(
+            f"{name}: expected a Dataset with {list(variables)}, as mp.life_table makes, got one "
+            f"with {list(table)[:8]}; it lacks {lacking}"
+        )
+    for variable in variables:
+        check_dims(f"{name}[{variable!r}]", table[variable], "age")
+        check_numbers(f"{name}[{variable!r}]", table[variable])
+
+
+def check_dims(name: str, array: Any, *dims: str) -> None:
+    """`array` is a DataArray that has `dims`, has cells, and labels no dim twice."""
+    if not isinstance(array, xr.DataArray):
+        hint = (
+            "select a variable of it, such as ds['population']"
+            if isinstance(array, xr.Dataset)
+            else "wrap it: xr.DataArray(values, dims=(...), coords=...)"
+        )
+        raise SchemaError(
+            f"{name}: expected an xarray.DataArray, got {type(array).__name__}; {hint}"
+        )
+    lacking = [dim for dim in dims if dim not in array.dims]
+    if lacking:
+        raise SchemaError(
+            f"{name}: expected the dim(s) {lacking}, got dims {tuple(array.dims)!r}; rename the "
+            f"dim that holds it ({name}.rename(...)), or add it ({name}.expand_dims(...))"
+        )
+    empty = [dim for dim in array.dims if array.sizes[dim] == 0]
+    if empty:
+        raise SchemaError(
+            f"{name}: empty, dim {empty[0]!r} has length 0 (sizes {dict(array.sizes)}); the "
+            "selection before this call kept nothing"
+        )
+    for dim in array.dims:
+        if dim in array.indexes and not array.indexes[dim].is_unique:
+            index = array.indexes[dim]
+            twice = index[index.duplicated()].unique()
+            raise SchemaError(
+                f"{name}: dim {dim!r}: expected each label once, got {_first(twice)} repeatedly; "
+                f"sum them with {name}.groupby({dim!r}).sum() or drop the repeats"
+            )
+
+
+def check_lacks(name: str, array: xr.DataArray, dim: str, mend: str) -> None:
+    """`array` has no dim `dim`."""
+    if dim in array.dims:
+        raise SchemaError(
+            f"{name}: the dim {dim!r} is not expected here (got dims {tuple(array.dims)!r}); {mend}"
+        )
+
+
+def check_same_places(name: str, array: xr.DataArray, whose: str, of: xr.DataArray) -> None:
+    """Counts that go together have the same dims of sex and place.
+
+    Rates broadcast; counts without, say, a country would be given to every country.
+    """
+    for short, counts, other, full in ((name, array, whose, of), (whose, of, name, array)):
+        lacking = [dim for dim in _COUNTED_BY if dim in full.dims and dim not in counts.dims]
+        if lacking:
+            raise SchemaError(
+                f"{short}: expected the dim(s) {lacking} as in {other}, got dims "
+                f"{tuple(counts.dims)!r}: the same {short} would be counted for each label; give "
+                f"them by {lacking[0]}, or sum {other} over it"
+            )
+
+
+def check_numbers(name: str, array: xr.DataArray) -> None:
+    """`array` holds numbers."""
+    if not (np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)):
+        sample = "" if _is_lazy(array) else f" such as {array.values.ravel()[0]!r}"
+        raise SchemaError(
+            f"{name}: expected numbers, got dtype {array.dtype}{sample}; convert with "
+            f"{name}.astype(float) after mending what is not a number"
+        )
+
+
+def check_counts(name: str, array: xr.DataArray, *, people: bool = True) -> None:
+    """`array` holds counts: numbers, none negative and, if `people`, not all below 1."""
+    check_numbers(name, array)
+    if _is_lazy(array):
+        return
+    _check_not_negative(name, array, "counts")
+    _check_not_infinite(name, array)
+    if people:
+        values = array.values
+        finite = values[np.isfinite(values)]
+        if finite.size and 0 < finite.max() < 1:
+            raise SchemaError(
+                f"{name}: expected counts of people, got values all below 1 (largest "
+                f"{finite.max():g}): these look like rates or shares; multiply by the population"
+            )
+
+
+def check_survival(name: str, array: xr.DataArray) -> None:
+    """`array` holds survival ratios: none negative, and not all so high that they are no ratios."""
+    check_numbers(name, array)
+    if _is_lazy(array):
+        return
+    _check_not_negative(name, array, "survival ratios")
+    finite = array.values[np.isfinite(array.values)]
+    if finite.size and finite.min() > 1.5:
+        raise SchemaError(
+            f"{name}: expected survival ratios near 0 to 1, got values all above 1.5 (smallest "
+            f"{finite.min():g}): divide percentages by 100"
+        )
+
+
+def check_rates(name: str, array: xr.DataArray) -> None:
+    """`array` holds yearly rates a person: none negative, not mostly above 1."""
+    check_numbers(name, array)
+    if _is_lazy(array):
+        return
+    _check_not_negative(name, array, "rates")
+    _check_not_infinite(name, array)
+    finite = array.values[np.isfinite(array.values)]
+    if finite.size and np.median(finite) > 1:
+        raise SchemaError(
+            f"{name}: expected rates per person and year, got a median of {np.median(finite):g}: "
+            "these look like rates per 1,000 or counts; divide them first"
+        )
+
+
+def check_ratio_at_birth(name: str, array: xr.DataArray) -> None:
+    """`array` holds males per female at birth, not per 100."""
+    check_numbers(name, array)
+    if _is_lazy(array):
+        return
+    _check_not_negative(name, array, "males per female")
+    finite = array.values[np.isfinite(array.values)]
+    if finite.size and finite.max() > 10:
+        raise SchemaError(
+            f"{name}: expected males per female (near 1.05), got {finite.max():g}: divide males "
+            "per 100 females by 100"
+        )
+
+
+def _check_not_negative(name: str, array: xr.DataArray, what: str) -> None:
+    negative = array.values < 0
+    if negative.any():
+        raise SchemaError(
+            f"{name}: expected {what} of 0 or more, got {int(negative.sum())} negative value(s): "
+            f"{'; '.join(where(array, negative))}"
+        )
+
+
+def _check_not_infinite(name: str, array: xr.DataArray) -> None:
+    infinite = np.isinf(array.values)
+    if infinite.any():
+        raise SchemaError(
+            f"{name}: expected finite numbers, got {int(infinite.sum())} infinite one(s): "
+            f"{'; '.join(where(array, infinite))}; a division by 0 before this call makes them"
+        )
+
+
+def check_sexes(name: str, array: xr.DataArray, *, both: bool) -> None:
+    """The dim sex, if there is one, is labelled "female" and "male" (both of them, if `both`)."""
+    if "sex" not in array.dims and "sex" not in array.coords and not both:
+        return
+    if "sex" not in array.coords:
+        raise SchemaError(
+            f"{name}: dim 'sex' has no labels; expected {FEMALE!r} and {MALE!r}: "
+            f"{name}.assign_coords(sex=[...])"
+        )
+    labels = [str(label) for label in np.atleast_1d(array["sex"].values)]
+    odd = [label for label in labels if label not in (FEMALE, MALE)]
+    if odd:
+        raise SchemaError(
+            f"{name}: dim 'sex': expected the labels {FEMALE!r} and {MALE!r}, got {_first(odd)}; "
+            f"{name}.assign_coords(sex=[...]) renames them"
+        )
+    if both and set(labels) != {FEMALE, MALE}:
+        raise SchemaError(
+            f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; two sexes "
+            "are projected together, for births depend on women and split by sex"
+        )
+
+
+def check_labels_match(arrays: Mapping[str, xr.DataArray], dims: Iterable[Hashable]) -> None:
+    """On each of `dims` the arrays that have it carry the same labels in the same order."""
+    for dim in dims:
+        holders = [(name, array) for name, array in arrays.items() if dim in array.dims]
+        if len(holders) < 2:
+            continue
+        first_name, first = holders[0]
+        for name, array in holders[1:]:
+            for labelled, owner in ((first, first_name), (array, name)):
+                if dim not in labelled.indexes:
+                    raise SchemaError(
+                        f"{owner}: dim {dim!r} has no labels, and {first_name} and {name} share "
+                        f"it; nothing is aligned by position: label both with "
+                        f".assign_coords({dim}=...)"
+                    )
+            _check_same(str(dim), first_name, first.indexes[dim], name, array.indexes[dim])
+    _check_same_scalars(arrays)
+
+
+def _check_same(dim: str, first_name: str, expected: Any, name: str, got: Any) -> None:
+    if len(expected) == len(got) and bool((expected == got).all()):
+        return
+    missing = expected[~expected.isin(got)]
+    extra = got[~got.isin(expected)]
+    if len(missing) == 0 and len(extra) == 0:
+        raise AlignmentError(
+            f"{name}: dim {dim!r}: the labels of {first_name} in another order: expected "
+            f"{_first(expected)}, got {_first(got)}; {name}.sel({dim}={first_name}[{dim!r}]) "
+            "brings them into line"
+        )
+    faults = []
+    if len(missing):
+        faults.append(f"{len(missing)} missing: {_first(missing)}")
+    if len(extra):
+        faults.append(f"{len(extra)} not in {first_name}: {_first(extra)}")
+    raise AlignmentError(
+        f"{name}: dim {dim!r}: expected the {len(expected)} labels of {first_name}, got "
+        f"{len(got)}; {'; '.join(faults)}. Nothing is dropped for you: select the same labels in "
+        f"both with .sel({dim}=[...])"
+    )
+
+
+def _check_same_scalars(arrays: Mapping[str, xr.DataArray]) -> None:
+    known: dict[Hashable, tuple[str, Any]] = {}
+    for name, array in arrays.items():
+        for coord in array.coords:
+            if coord not in DIMS or coord in _MAY_DIFFER or array[coord].ndim:
+                continue
+            value = array[coord].item()
+            for other, holder in arrays.items():
+                if coord in _COUNTED_BY and coord in holder.dims:
+                    raise AlignmentError(
+                        f"{name}: is of {coord} {value!r} alone, but {other} has the dim {coord!r} "
+                        f"({_first(holder[coord].values)}); give {name} for each label, or "
+                        f"{name}.drop_vars({coord!r}) to use it for all of them"
+                    )
+            first_name, first = known.setdefault(coord, (name, value))
+            if first != value:
+                raise AlignmentError(
+                    f"{name}: {coord!r} is {value!r}, but {first!r} in {first_name}; expected "
+                    f"the same: select one {coord} in both, or .drop_vars({coord!r}) if the "
+                    "two are meant to be combined"
+                )
+
+
+def where(array: xr.DataArray, flags: npt.NDArray[np.bool_], most: int = 5) -> list[str]:
+    """The labels of the first flagged cells, as ``country=ARG, age=10``."""
+    cells = []
+    for position in np.argwhere(flags)[:most]:
+        labels = [
+            f"{dim}={array[dim].values[k]}" if dim in array.coords else f"{dim}[{k}]"
+            for dim, k in zip(array.dims, position, strict=True)
+        ]
+        cells.append(", ".join(labels) or "the only value")
+    return cells
+
+
+def _is_lazy(array: xr.DataArray) -> bool:
+    return array.chunks is not None
+
+
+def _first(labels: Iterable[Any], most: int = 5) -> str:
+    items = [label.item() if hasattr(label, "item") else label for label in labels]
+    return f"{items[:most]!r}" + (" ..." if len(items) > most else "")

@@ -1,0 +1,32 @@
+"""Keyword choices given as a string, or as an array of strings over batch dims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from migproj._checks import where
+from migproj.errors import SchemaError
+
+__all__ = ["choice_codes"]
+
+
+def choice_codes(name: str, choice: str | xr.DataArray, codes: Mapping[str, int]) -> xr.DataArray:
+    """The code of each choice, as int64 over the dims of `choice`."""
+    if not isinstance(choice, str | xr.DataArray):
+        raise SchemaError(
+            f"{name}: expected one of {list(codes)} or a labelled array of them, got "
+            f"{type(choice).__name__} {choice!r}; xr.DataArray([...], dims='country', coords=...)"
+        )
+    chosen = choice if isinstance(choice, xr.DataArray) else xr.DataArray(choice)
+    values = np.asarray(chosen.values, dtype=object)
+    known = np.isin(values.astype(str), list(codes))
+    if not known.all():
+        labels = "" if chosen.ndim == 0 else f" ({'; '.join(where(chosen, ~known))})"
+        raise SchemaError(
+            f"{name}: expected one of {list(codes)}, got {str(values[~known][0])!r}{labels}"
+        )
+    numbers = np.vectorize(codes.__getitem__, otypes=[np.int64])(values)
+    return chosen.copy(data=numbers)

@@ -1,0 +1,40 @@
+"""One DataQualityWarning a call, naming labels. On lazy input the counts are the only channel."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import xarray as xr
+
+from migproj._checks import where
+from migproj.errors import DataQualityWarning
+
+__all__ = ["counted", "finding", "warn_findings"]
+
+
+def finding(what: str, flags: xr.DataArray) -> str:
+    """``what`` with the number of flagged cells and the labels of the first five, or ""."""
+    if flags.chunks is not None:
+        return ""
+    count = int(flags.sum())
+    if count == 0:
+        return ""
+    more = f"; and {count - 5} more" if count > 5 else ""
+    if flags.ndim == 0:
+        return what
+    return f"{what} in {count} cell(s): {'; '.join(where(flags, flags.values))}{more}"
+
+
+def counted(what: str, count: xr.DataArray, array: xr.DataArray) -> str:
+    """``what`` of the cells of `array` below 0, looked for only where a kernel counted any."""
+    if count.chunks is not None or int(count.sum()) == 0:
+        return ""
+    return finding(what, array < 0)
+
+
+def warn_findings(caller: str, findings: Sequence[str]) -> None:
+    """Warn once of everything that was found."""
+    found = [text for text in findings if text]
+    if found:
+        warnings.warn(f"{caller}: " + ". ".join(found), DataQualityWarning, stacklevel=3)

@@ -1,0 +1,162 @@
+"""The only place with numba's flags, and the thread pool over the batch."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeAlias
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "FloatArray",
+    "IntArray",
+    "Kernel",
+    "helper",
+    "kernel",
+    "run",
+    "threads_available",
+    "uintp",
+]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+# "nnan" and "ninf" stay off: they would let the compiler remove isnan.
+_FLAGS: Final[dict[str, Any]] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz"},
+}
+#: Rows below which handing work to other threads costs more than it saves.
+_ROWS_PER_THREAD: Final = 64
+
+uintp: Any = numba.uintp
+"""Unsigned offsets: signed ones compile to gathers in inner loops."""
+
+helper: Callable[..., Any] = numba.njit(**_FLAGS)
+"""Compile a function that kernels of the same file call. (Numba's cache watches that file only.)"""
+
+_warned = False
+
+
+class Kernel:
+    """A compiled function over a range of the batch, cached on disk where that is possible."""
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.py_func = function
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__module__ = function.__module__
+        self._lock = threading.Lock()
+        self._compiled: Any = None
+
+    def __reduce__(self) -> str:
+        # Pickled by name: worker processes load their own.
+        return self.__name__
+
+    def compile_for(self, args: tuple[Any, ...]) -> Callable[..., None]:
+        """The compiled function, loaded or compiled by a call on an empty range."""
+        if self._compiled is None:
+            with self._lock:
+                if self._compiled is None:
+                    self._compiled = self._load(args)
+        return self._compiled  # type: ignore[no-any-return]
+
+    def _load(self, args: tuple[Any, ...]) -> Any:
+        try:
+            compiled = numba.njit(cache=True, **_FLAGS)(self.py_func)
+            compiled(0, 0, *args)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as fault:
+            # No writable cache folder (RuntimeError at decoration), a full or read-only disk
+            # (OSError on saving), a file cut short by one (the others): work without the cache.
+            _warn_uncached(fault)
+            compiled = numba.njit(**_FLAGS)(self.py_func)
+            compiled(0, 0, *args)
+        return compiled
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether the code was read from the cache, not compiled in this process."""
+        return self._compiled is not None and sum(self._compiled.stats.cache_hits.values()) > 0
+
+    @property
+    def signatures(self) -> list[Any]:
+        """The signatures compiled so far; never more than one."""
+        return list(getattr(self._compiled, "signatures", []))
+
+
+def kernel(function: Callable[..., None]) -> Kernel:
+    """Make a kernel of ``function(lo, hi, array, row, ..., out, row, ..., *parameters)``."""
+    return Kernel(function)
+
+
+def _warn_uncached(fault: Exception) -> None:
+    global _warned  # noqa: PLW0603
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "migproj compiles its kernels anew in every process because numba's cache cannot be "
+            f"written or read ({fault}). Point NUMBA_CACHE_DIR to a writable folder with space.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def threads_available() -> int:
+    """Threads a batch is spread over: MIGPROJ_NUM_THREADS, else the processors allowed."""
+    wanted = os.environ.get("MIGPROJ_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_pool: ThreadPoolExecutor | None = None
+_pool_lock = threading.Lock()
+
+
+def _forget_pool() -> None:
+    # A forked child has none of its parent's threads.
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def _shared_pool() -> ThreadPoolExecutor:
+    global _pool  # noqa: PLW0603
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(threads_available(), thread_name_prefix="migproj")
+        return _pool
+
+
+def run(function: Kernel, n: int, *args: Any) -> None:
+    """Run a kernel over the rows 0:n, split over the threads.
+
+    Called outside the main thread (a dask worker, a user's own pool) it runs there, in one go:
+    whoever started that thread already spreads the work.
+    """
+    if n == 0:
+        return
+    compiled = function.compile_for(args)
+    threads = min(threads_available(), max(n // _ROWS_PER_THREAD, 1))
+    if threads == 1 or threading.current_thread() is not threading.main_thread():
+        compiled(0, n, *args)
+        return
+    bounds = [n * k // threads for k in range(threads + 1)]
+    pool = _shared_pool()
+    jobs = [pool.submit(compiled, lo, hi, *args) for lo, hi in itertools.pairwise(bounds)]
+    for job in jobs:
+        job.result()

@@ -1,0 +1,431 @@
+"""Age groups: lower bounds, widths, the open-ended group, and cohorts moving through them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from migproj.errors import AlignmentError, IntervalError, SchemaError
+
+__all__ = [
+    "AgeGroups",
+    "AgesLike",
+    "Cohorts",
+    "age_coords",
+    "cohorts",
+    "fertile_groups",
+    "groups_of",
+    "regroup_ages",
+]
+
+AgesLike: TypeAlias = (
+    "xr.DataArray | xr.Dataset | xr.Coordinates | Sequence[int] | Sequence[str] | range | "
+    "npt.NDArray[np.integer]"
+)
+
+_LABEL = re.compile(
+    r"\s*(?P<low>\d+)\s*(?:(?P<open>\+|and over)|(?:-+|–|—|to)\s*(?P<high>\d+))?\s*"
+)
+_WIDTH: Final = "age_width"
+
+
+@dataclass(frozen=True)
+class AgeGroups:
+    """Contiguous age groups by lower bound and width (inf: the open-ended last group)."""
+
+    lower: tuple[int, ...]
+    width: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.lower)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the last group has no upper bound."""
+        return self.width[-1] == float("inf")
+
+    @cached_property
+    def upper(self) -> tuple[float, ...]:
+        """Upper bounds (inf for the open-ended group)."""
+        return tuple(low + wide for low, wide in zip(self.lower, self.width, strict=True))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Labels as printed in tables: 0-4, 5-9, ..., 80+; a single year is its number."""
+        return tuple(_label(low, wide) for low, wide in zip(self.lower, self.width, strict=True))
+
+    @property
+    def step(self) -> float | None:
+        """The width that all closed groups share, or None where it differs."""
+        closed = set(self.width[:-1] if self.is_open else self.width)
+        return closed.pop() if len(closed) == 1 else None
+
+    def coords(self, dim: str = "age") -> xr.Coordinates:
+        """The coordinates `dim` and its auxiliary age_width."""
+        return xr.Coordinates(
+            {
+                dim: (dim, np.array(self.lower, dtype=np.int64)),
+                f"{dim}_width": (dim, np.array(self.width, dtype=np.float64)),
+            }
+        )
+
+
+def _label(lower: int, width: float) -> str:
+    if width == float("inf"):
+        return f"{lower}+"
+    return f"{lower}" if width == 1 else f"{lower}-{lower + width - 1:g}"
+
+
+def age_coords(
+    ages: Sequence[int] | Sequence[str] | range, *, open_ended: bool = True
+) -> xr.Coordinates:
+    """Coordinates ``age`` and ``age_width`` from lower bounds or from printed labels.
+
+    Parameters
+    ----------
+    ages : sequence of int or of str
+        Lower bounds (``range(0, 85, 5)``) or labels (``["0-4", "5-9", "10-19", "20+"]``; one
+        year is its number).
+    open_ended : bool, default True
+        With lower bounds: whether the last group has no upper bound. If False it gets the
+        width of the group before it. Labels say it themselves.
+
+    Returns
+    -------
+    xarray.Coordinates
+        ``age`` (int64, years) and ``age_width`` (float64, years; inf for the open-ended group),
+        ready for ``xr.DataArray(..., coords=...)``.
+
+    Raises
+    ------
+    SchemaError
+        If a label cannot be read, or the groups are not ascending and contiguous.
+
+    Examples
+    --------
+    >>> import migproj as mp
+    >>> mp.age_coords(["0-4", "5-9", "10-19", "20+"])["age_width"].values
+    array([ 5.,  5., 10., inf])
+    """
+    values: list[Any] = list(ages)
+    if any(isinstance(value, str) for value in values):
+        lower, width = _read_labels([str(value) for value in values])
+        return _checked("ages", lower, width).coords()
+    numbers = np.asarray(values)
+    if numbers.size == 0 or not np.issubdtype(numbers.dtype, np.integer):
+        raise SchemaError(f"ages: expected whole lower bounds or labels, got {values[:5]!r}")
+    lower = [int(value) for value in values]
+    width = [float(b - a) for a, b in itertools.pairwise(lower)]
+    last = float("inf") if open_ended or not width else width[-1]
+    return _checked("ages", lower, [*width, last]).coords()
+
+
+def _read_labels(labels: Sequence[str]) -> tuple[list[int], list[float]]:
+    lower: list[int] = []
+    width: list[float] = []
+    for label in labels:
+        match = _LABEL.fullmatch(label)
+        if match is None:
+            raise SchemaError(
+                f"ages: cannot read the label {label!r}; expected '0-4', '7', '80+' "
+                "or whole lower bounds"
+            )
+        low = int(match["low"])
+        lower.append(low)
+        if match["open"]:
+            width.append(float("inf"))
+        else:
+            width.append(float(int(match["high"]) - low + 1) if match["high"] else 1.0)
+    return lower, width
+
+
+def groups_of(
+    array: xr.DataArray | xr.Dataset | xr.Coordinates, name: str, *, dim: str = "age"
+) -> AgeGroups:
+    """The checked age groups of an array.
+
+    Without an auxiliary coordinate ``age_width`` the widths are the differences of the lower
+    bounds and the last group is open-ended.
+
+    Raises
+    ------
+    SchemaError
+        If the dim or its labels are missing, not whole numbers, repeated, not ascending, or
+        overlapping.
+    """
+    coords = array if isinstance(array, xr.Coordinates) else array.coords
+    if dim not in coords:
+        has_dim = dim in array.dims
+        raise SchemaError(
+            f"{name}: the dim {dim!r} has no labels; give them with "
+            f"{name}.assign_coords(mp.age_coords([...]))"
+            if has_dim
+            else f"{name}: expected a dim {dim!r}, got dims {tuple(array.dims)!r}; rename the "
+            f"dim of age groups to {dim!r} and label it by lower bounds (mp.age_coords)"
+        )
+    values = np.atleast_1d(coords[dim].values)
+    if values.size == 0:
+        raise SchemaError(f"{name}: empty, its dim {dim!r} has no groups")
+    if not np.issubdtype(values.dtype, np.integer):
+        raise SchemaError(
+            f"{name}: dim {dim!r}: expected whole lower bounds (int), got {values.dtype} "
+            f"{values[:5].tolist()!r}; mp.age_coords reads labels such as '0-4', "
+            f".assign_coords({dim}=....astype(int)) mends floats"
+        )
+    lower = [int(value) for value in values]
+    if f"{dim}_width" in coords:
+        stated = coords[f"{dim}_width"]
+        if stated.dims not in ((dim,), ()) or not np.issubdtype(stated.dtype, np.number):
+            raise SchemaError(
+                f"{name}: {dim}_width: expected a number of years for each label of {dim!r}, got "
+                f"dims {stated.dims!r} of {stated.dtype}; mp.age_coords makes both"
+            )
+        width = [float(value) for value in np.broadcast_to(stated.values, values.shape)]
+    else:
+        width = [float(b - a) for a, b in itertools.pairwise(lower)]
+        width.append(float("inf"))
+    return _checked(name, lower, width, dim=dim)
+
+
+def _checked(
+    name: str, lower: Sequence[int], width: Sequence[float], *, dim: str = "age"
+) -> AgeGroups:
+    duplicates = sorted({low for low in lower if lower.count(low) > 1})
+    if duplicates:
+        raise SchemaError(
+            f"{name}: dim {dim!r}: expected each lower bound once, got {duplicates[:5]} "
+            "repeatedly; sum or drop the repeated groups first"
+        )
+    if min(lower) < 0:
+        raise SchemaError(
+            f"{name}: dim {dim!r}: expected lower bounds of 0 or more, got {min(lower)}"
+        )
+    falls = [(a, b) for a, b in itertools.pairwise(lower) if b <= a]
+    if falls:
+        a, b = falls[0]
+        raise SchemaError(
+            f"{name}: dim {dim!r}: expected ascending lower bounds, got {b} after {a}; "
+            f"{name}.sortby({dim!r}) mends the order"
+        )
+    for low, wide, after in zip(lower[:-1], width[:-1], lower[1:], strict=True):
+        if low + wide != after:
+            fault = "overlaps" if low + wide > after else "leaves a gap before"
+            raise SchemaError(
+                f"{name}: dim {dim!r}: the group {_label(low, wide)} {fault} the next one, which "
+                f"starts at {after}; expected contiguous groups: correct {_WIDTH} or the labels"
+            )
+    if not width[-1] > 0:
+        raise SchemaError(f"{name}: {_WIDTH}: expected a positive width, got {width[-1]:g}")
+    return AgeGroups(tuple(lower), tuple(width))
+
+
+def fertile_groups(fertility: xr.DataArray, population: AgeGroups) -> tuple[int, AgeGroups]:
+    """Where the ages of fertility begin among the population's groups, and those groups.
+
+    Widths come from the population by label; an ``age_width`` of fertility must agree.
+
+    Raises
+    ------
+    SchemaError
+        If the ages are no contiguous part of the population's closed groups.
+    """
+    given = groups_of(fertility, "fertility")
+    lower = given.lower
+    first = population.lower.index(lower[0]) if lower[0] in population.lower else -1
+    part = slice(first, first + len(lower))
+    closed = len(population) - population.is_open
+    if first < 0 or population.lower[part] != lower or part.stop > closed:
+        odd = [low for low in lower if low not in population.lower[:closed]]
+        raise SchemaError(
+            f"fertility: dim 'age': expected a contiguous part of the population's closed groups "
+            f"({population.lower[0]} to {population.labels[closed - 1]}), got {list(lower[:8])}; "
+            f"not among them: {odd[:5]}"
+        )
+    groups = AgeGroups(lower, population.width[part])
+    # Widths that are not stated, and an open last group, are the population's.
+    stated = (*given.width[:-1], min(given.width[-1], groups.width[-1]))
+    if stated != groups.width or given.width[-1] < groups.width[-1]:
+        raise SchemaError(
+            f"fertility: {_WIDTH}: expected the population's widths {list(groups.width[:8])}, got "
+            f"{list(given.width[:8])}; mp.regroup_ages brings counts to one grid"
+        )
+    return first, groups
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """How the groups of a start round arrive in the groups of an end round.
+
+    `groups` are the arrival groups. The first `born` of them hold only people born in the
+    interval. Arrival group g sums the end round's groups ``end[g]:end[g + 1]`` and, from
+    ``g = born`` on, the start round's groups ``start[g]:start[g + 1]``.
+    """
+
+    groups: AgeGroups
+    interval: float
+    born: int
+    start: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+
+
+def cohorts(start: AgeGroups, end: AgeGroups, interval: float) -> Cohorts:
+    """Arrival groups of two rounds: bounds(end) ∩ (bounds(start) + interval), and birth cohorts.
+
+    The open-ended arrival group starts at the largest common bound A with A ≤ the end round's
+    open age and A − interval ≤ the start round's. Nothing is dropped: every group of both
+    rounds belongs to exactly one arrival group.
+
+    Raises
+    ------
+    IntervalError
+        If the interval is not a whole number of years or does not carry groups onto groups.
+    AlignmentError
+        If one round holds ages that the other cannot account for.
+    """
+    if interval != round(interval):
+        raise IntervalError(
+            f"the interval is {interval:g} years; expected a whole multiple of the age groups' "
+            f"widths (start has groups of {_widths(start)} years). Move one round to a common "
+            f"date, or pass interval={max(round(interval), 1)} to treat it as that many years"
+        )
+    t = int(interval)
+    _check_nothing_lost(start, end, t)
+    arriving = [low + t for low in start.lower]
+    born = [low for low in end.lower if low < arriving[0]]
+    pooled = len(born) == len(end)  # the open group also holds people born in the interval
+    if pooled:
+        lower = born
+    else:
+        top = min(end.lower[-1], arriving[-1]) if end.is_open else end.upper[-1]
+        ends = [low for low in end.lower if arriving[0] <= low <= top]
+        starts = [low for low in arriving if low <= top]
+        if arriving[0] not in ends or not (set(ends) <= set(starts) or set(starts) <= set(ends)):
+            raise _mismatch(start, end, t, sorted(set(ends) ^ set(starts)))
+        lower = born + [low for low in ends if low in starts]
+    width = [float(b - a) for a, b in itertools.pairwise(lower)]
+    width.append(end.upper[-1] - lower[-1])
+    start_at = [arriving.index(low) if low in arriving else 0 for low in lower]
+    end_at = [end.lower.index(low) for low in lower]
+    return Cohorts(
+        groups=AgeGroups(tuple(lower), tuple(width)),
+        interval=float(interval),
+        born=len(born) - pooled,
+        start=np.array([*start_at, len(start)], dtype=np.int64),
+        end=np.array([*end_at, len(end)], dtype=np.int64),
+    )
+
+
+def _check_nothing_lost(start: AgeGroups, end: AgeGroups, t: int) -> None:
+    """Raise AlignmentError if people of one round have no place in the other."""
+    if start.is_open != end.is_open:
+        closed, name = (end, "end") if start.is_open else (start, "start")
+        raise AlignmentError(
+            f"{name}: dim 'age': expected an open-ended last group as in the other round, got "
+            f"{closed.labels[-1]}; set its {_WIDTH} to inf"
+        )
+    first, last = start.lower[0] + t, start.upper[-1] + t
+    if end.upper[-1] != last:
+        raise AlignmentError(
+            f"dim 'age': start ends at {last - t:g}, which arrives at {last:g} after {t} years; "
+            f"end stops at {end.upper[-1]:g}. Select the same cohorts in both, or give both an "
+            "open-ended last group"
+        )
+    if end.lower[0] > first:
+        raise AlignmentError(
+            f"dim 'age': people aged {start.labels[0]} at the start are {first} and over at the "
+            f"end, but end begins at {end.lower[0]}; select start's ages from "
+            f"{max(end.lower[0] - t, 0)} on, so that none are lost"
+        )
+    if start.lower[0] > 0 and end.lower[0] < first:
+        raise AlignmentError(
+            f"dim 'age': end has ages {end.lower[0]} to {first}, who were under {start.lower[0]} "
+            f"at the start, where start begins; select end's ages from {first} on, or give start "
+            "from age 0"
+        )
+
+
+def _widths(groups: AgeGroups) -> str:
+    closed = sorted(set(groups.width[:-1] if groups.is_open else groups.width))
+    return ", ".join(f"{width:g}" for width in closed) or "open"
+
+
+def _mismatch(start: AgeGroups, end: AgeGroups, t: int, odd: Sequence[int]) -> IntervalError:
+    return IntervalError(
+        f"an interval of {t} years does not carry start's age groups onto end's: bound(s) "
+        f"{list(odd[:5])} do not match (start + {t}: {[low + t for low in start.lower][:8]}, end: "
+        f"{list(end.lower)[:8]}). Accepted: an interval that is a whole multiple of the groups' "
+        "widths; mp.regroup_ages brings a round to wider groups"
+    )
+
+
+def regroup_ages(array: xr.DataArray, ages: AgesLike) -> xr.DataArray:
+    """Sum counts into wider age groups.
+
+    Parameters
+    ----------
+    array : DataArray (..., age)
+        Counts (persons, births, person-years): quantities that add up over age.
+    ages : array with an ``age`` coordinate, or sequence of int or str
+        The wanted groups: lower bounds (the last open-ended if the array's is) or labels,
+        as in :func:`age_coords`. Each must be a union of groups of `array`.
+
+    Returns
+    -------
+    DataArray (..., age)
+        The sums, same units; the total over age is unchanged.
+
+    Raises
+    ------
+    SchemaError
+        If a wanted group cuts a group of `array`, or some ages would be lost.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> people = xr.DataArray([1.0, 2.0, 3.0, 4.0], dims="age",
+    ...                       coords=mp.age_coords(["0-4", "5-9", "10-19", "20+"]))
+    >>> mp.regroup_ages(people, ["0-9", "10+"]).values
+    array([3., 7.])
+    """
+    from migproj._apply import Input, Output, apply
+    from migproj._kernels import ages as kernels
+
+    have = groups_of(array, "array")
+    want = as_groups(ages, open_ended=have.is_open)
+    if want.lower[0] != have.lower[0] or want.upper[-1] != have.upper[-1]:
+        raise SchemaError(
+            f"ages: expected groups from {have.lower[0]} to {have.upper[-1]:g} like the array's, "
+            f"got {want.lower[0]} to {want.upper[-1]:g}: people would be lost or invented"
+        )
+    cut = [low for low in want.lower if low not in have.lower]
+    if cut:
+        raise SchemaError(
+            f"ages: the bound(s) {cut[:5]} fall inside groups of the array "
+            f"({', '.join(have.labels[:8])}, ...); expected unions of its groups"
+        )
+    offsets = np.array([*(have.lower.index(low) for low in want.lower), len(have)], dtype=np.int64)
+    (result,) = apply(
+        kernels.regroup,
+        [Input("array", array, ("age",))],
+        [Output("population", ("age",), (len(want),))],
+        offsets,
+    )
+    result.attrs = dict(array.attrs)
+    instants = {name: coord for name, coord in array.coords.items() if name not in result.coords}
+    kept = {name: coord for name, coord in instants.items() if "age" not in coord.dims}
+    return result.assign_coords(want.coords()).assign_coords(kept).rename(array.name)
+
+
+def as_groups(ages: AgesLike, *, open_ended: bool = True) -> AgeGroups:
+    """Age groups from an array's coordinate, bounds or labels."""
+    if isinstance(ages, xr.DataArray | xr.Dataset | xr.Coordinates):
+        return groups_of(ages, "ages")
+    return groups_of(age_coords(list(ages), open_ended=open_ended), "ages")

@@ -1,0 +1,253 @@
+"""The command ``migproj`` (extra ``cli``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import xarray as xr
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from migproj import datasets, example
+from migproj.ages import groups_of
+from migproj.errors import MigprojError
+
+__all__ = ["main"]
+
+#: Nine birthplaces and their total side by side.
+_WIDTH = 120
+
+
+class _Command(click.Group):
+    """Turns what the library and the disk raise into one line without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except MigprojError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _horizon(_: click.Context, __: click.Parameter, year: int) -> int:
+    if year not in range(1970, 2030, 10):
+        raise click.BadParameter(
+            f"{year} is not a census year after 1960: give 1970, 1980, ... up to 2020, by when "
+            "only those aged 70+ are left of the people counted in 1960"
+        )
+    return year
+
+
+@click.group(
+    cls=_Command,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--method",
+    type=click.Choice(example.ESTIMATORS),
+    default="forward",
+    show_default=True,
+    help="The estimate of net migration that is repeated in the projection. Forward: migrants "
+    "are counted at the end of the decade; reverse: at its start; average: the mean of the two; "
+    "midpoint: half-way.",
+)
+@click.option(
+    "--horizon",
+    type=int,
+    default=1980,
+    show_default=True,
+    callback=_horizon,
+    metavar="YEAR",
+    help="The census year to which the stocks of 1960 are projected, in steps of ten years.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also write every table there as tidy CSV and NetCDF and, where matplotlib is "
+    "installed, a picture.",
+)
+@click.version_option(package_name="migproj")
+@click.pass_context
+def main(ctx: click.Context, method: str, horizon: int, output: Path | None) -> None:
+    """Net migration and migrant stocks from two census rounds.
+
+    Without a command, runs the main job on packaged census figures: males living in New
+    England by division of birth, 1950 and 1960. It prints the two rounds, the survival ratios
+    of everyone born in each division, net migration by birthplace and age, and the stocks
+    projected with the same ratios and net migration repeated.
+
+    \b
+    Examples:
+      migproj
+      migproj --method average --horizon 2000 --output results
+      migproj datasets
+      migproj datasets bombay_1941
+    """  # noqa: D301 - click reads the backspace
+    if ctx.invoked_subcommand is not None:
+        return
+    result = example.run(method, horizon)
+    console = _console()
+    for table in _example_tables(result, method):
+        console.print(table)
+    console.print("[bold]Notes[/]")
+    for text in (*result.warned, *(f"Source: {source}" for source in result.sources)):
+        console.print(f"• {text}", highlight=False)
+    if output is not None:
+        for file in _write(result, method, output):
+            console.print(f"Wrote {file}", highlight=False, soft_wrap=True)
+
+
+@main.command("datasets")
+@click.argument("name", required=False)
+def show_datasets(name: str | None) -> None:
+    """List the packaged tables, or show the one called NAME."""
+    console = _console()
+    if name is None:
+        table = Table(box=SIMPLE_HEAD, title="Packaged tables: migproj datasets NAME shows one")
+        table.add_column("name", no_wrap=True)
+        table.add_column("title")
+        for row in datasets.titles().items():
+            table.add_row(*row)
+        console.print(table)
+        return
+    data = datasets.load(name)
+    console.print(f"[bold]{data.attrs['title']}[/]", highlight=False)
+    console.print(f"{data.attrs['source']}, {data.attrs['table']}", highlight=False)
+    for variable, array in data.data_vars.items():
+        units = array.attrs["units"]
+        console.print(_grid(f"{variable}: {array.attrs['long_name']} ({units})", _columns(array)))
+    for key in ("notes", "print_errors", "licence"):
+        if key in data.attrs:
+            console.print(f"[bold]{key.replace('_', ' ')}[/] {data.attrs[key]}", highlight=False)
+
+
+def _console() -> Console:
+    console = Console()
+    return Console(width=max(console.width, _WIDTH))
+
+
+def _example_tables(result: example.Example, method: str) -> Iterable[Table]:
+    for year, array in ((1950, result.start), (1960, result.end)):
+        yield _by_birthplace(
+            f"Census of {year}: males living in New England, by division of birth (persons)", array
+        )
+    yield _by_birthplace(
+        "Census survival ratios 1950-60 of white males born in each division, by age in 1960",
+        result.survival,
+        decimals=4,
+        totals=False,
+    )
+    net = result.estimates["net_migration"]
+    shown = ["forward", "reverse", "average"]
+    for estimator in shown if method in shown else [*shown, method]:
+        yield _by_birthplace(
+            f"Net migration 1950-60, {estimator}, by age in 1960 (persons per period of 10 years)",
+            net.sel(estimator=estimator),
+        )
+    stock = result.stocks["stock"]
+    for instant in stock["time"].values[1:]:
+        at = stock.sel(time=instant)
+        yield _by_birthplace(
+            f"Projected to {instant:g}, {method} net migration repeated (persons); those under 10 "
+            "in 1960 are not in the tables",
+            at,
+        )
+
+
+def _by_birthplace(
+    title: str, array: xr.DataArray, *, decimals: int = 0, totals: bool = True
+) -> Table:
+    """Age groups down, birthplaces across."""
+    frame = array.squeeze("sex", drop=True).transpose("age", "birthplace")
+    values = frame.values
+    rows = list(groups_of(array, "array").labels)
+    heads = [str(label) for label in frame["birthplace"].values]
+    if totals:  # over the age groups that are known
+        values = np.vstack([values, np.nansum(values, axis=0)])
+        total = values.sum(axis=1, keepdims=True)
+        values = np.hstack([values, total])
+        rows, heads = [*rows, "Total"], [*heads, "Total"]
+    texts = [[_number(value, decimals) for value in row] for row in values]
+    return _grid(title, [("age", rows), *zip(heads, zip(*texts, strict=True), strict=True)])
+
+
+def _columns(array: xr.DataArray) -> list[tuple[str, Sequence[str]]]:
+    """Columns of a table of any array: a column for each label of sex, else one of values."""
+    frame = array.rename("value").drop_vars(
+        [name for name in array.coords if name not in array.dims]
+    )
+    if array.ndim == 0:
+        return [("value", [_number(float(array), 2)])]
+    series = frame.to_series()
+    wide = "sex" in array.dims and array.ndim > 1
+    plain = series.unstack("sex", sort=False).reset_index() if wide else series.reset_index()
+    if "age" in plain:
+        groups = groups_of(array, "array")
+        plain["age"] = plain["age"].map(dict(zip(groups.lower, groups.labels, strict=True)))
+    decimals = 0 if array.attrs["units"].startswith("persons") else 4
+    return [
+        (
+            str(head),
+            [_number(x, decimals) for x in plain[head]]
+            if plain[head].dtype == float and head not in ("time", "period")
+            else [f"{x:g}" if isinstance(x, float) else str(x) for x in plain[head]],
+        )
+        for head in plain.columns
+    ]
+
+
+def _number(value: float, decimals: int) -> str:
+    if np.isnan(value):
+        return "unknown"
+    text = f"{value:,.{decimals}f}"
+    return text if decimals < 4 else text.rstrip("0").rstrip(".") if value == int(value) else text
+
+
+def _grid(title: str, columns: Sequence[tuple[str, Sequence[str]]]) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head, cells in columns:
+        number = any(cell[:1].isdigit() or cell[:1] == "-" for cell in cells) and head != "age"
+        table.add_column(head, justify="right" if number else "left")
+    for row in zip(*(cells for _, cells in columns), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _write(result: example.Example, method: str, folder: Path) -> list[Path]:
+    try:
+        files = result.write(folder)
+        picture = _picture(result, method, folder / "new_england.png")
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot write to {folder}: {error.strerror or error}; give --output a folder that "
+            "can be written to"
+        ) from error
+    if picture is None:
+        click.echo("No picture: install matplotlib with pip install 'migproj[plot]'", err=True)
+        return files
+    return [*files, picture]
+
+
+def _picture(result: example.Example, method: str, file: Path) -> Path | None:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    from migproj.plot import age_profile, stock_lines
+
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    age_profile(result.estimates["net_migration"].sel(estimator=method), ax=left)
+    left.set_title(f"Net migration 1950-60 by age in 1960 ({method})")
+    since = int(result.stocks["time"][-1]) - 1950
+    known = result.stocks["stock"].sel(age=slice(since, None)).sum("age", keep_attrs=True)
+    stock_lines(known, ax=right)
+    right.set_title(f"Stocks aged {since}+ by division of birth")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    figure.savefig(file, dpi=120)
+    return file

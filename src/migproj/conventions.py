@@ -1,0 +1,95 @@
+"""Dimension names, sex labels and one specification for every variable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["DIMS", "FEMALE", "MALE", "VARIABLES", "VariableSpec"]
+
+FEMALE: Final = "female"
+MALE: Final = "male"
+
+#: Meaning of the dims the library knows; every other dim simply broadcasts.
+DIMS: Final[dict[str, str]] = {
+    "age": "lower bounds of age groups, with the auxiliary coordinate age_width (years)",
+    "mother_age": "age of mother on births, as age",
+    "sex": "'female' and 'male', found by label",
+    "country": "country or region of residence",
+    "birthplace": "country or region of birth",
+    "origin": "where a move starts (flows only)",
+    "destination": "where a move ends (flows only)",
+    "time": "an instant, in decimal years",
+    "period": "an interval, labelled by its start, with the auxiliary coordinate period_width",
+    "round": "a census",
+    "draw": "one draw of an uncertain quantity",
+    "variant": "a scenario",
+    "quantile": "a quantile over draws",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VariableSpec:
+    """What a variable is called, the dims it ends with, its units, bounds and meaning."""
+
+    name: str
+    dims: tuple[str, ...]
+    units: str
+    meaning: str
+    lower: float | None = None
+    upper: float | None = None
+
+
+def _specs(*specs: VariableSpec) -> dict[str, VariableSpec]:
+    return {spec.name: spec for spec in specs}
+
+
+_AGE = ("age",)
+_SEX_AGE = ("sex", "age")
+
+VARIABLES: Final[dict[str, VariableSpec]] = _specs(
+    # rounds and stocks
+    VariableSpec("population", _SEX_AGE, "persons", "population at an instant", 0.0),
+    VariableSpec("stock", _SEX_AGE, "persons", "people of one birthplace at an instant", 0.0),
+    VariableSpec("native_born", _SEX_AGE, "persons", "population less the foreign-born stocks"),
+    # life tables
+    VariableSpec("mx", _AGE, "1/year", "death rate", 0.0),
+    VariableSpec("ax", _AGE, "years", "years lived in the group by those who die in it", 0.0),
+    VariableSpec("qx", _AGE, "1", "probability of dying in the group", 0.0, 1.0),
+    VariableSpec("lx", _AGE, "persons", "survivors to the group's lower bound", 0.0),
+    VariableSpec("dx", _AGE, "persons", "deaths in the group", 0.0),
+    VariableSpec("Lx", _AGE, "person-years", "person-years lived in the group", 0.0),
+    VariableSpec("Tx", _AGE, "person-years", "person-years lived above the lower bound", 0.0),
+    VariableSpec("ex", _AGE, "years", "expectation of life at the lower bound", 0.0),
+    VariableSpec("survival", _AGE, "1", "survival ratio, by the group arrived in", 0.0),
+    # estimates
+    VariableSpec("net_migration", _AGE, "persons per period", "net migration"),
+    VariableSpec("expected", _AGE, "persons", "survivors expected without migration"),
+    # components of change
+    VariableSpec("births", ("sex",), "persons per period", "births of an interval", 0.0),
+    VariableSpec("fertility", _AGE, "1/year", "births per woman-year", 0.0),
+    VariableSpec("sex_ratio_at_birth", (), "1", "male births per female birth", 0.0),
+    VariableSpec("migration", _SEX_AGE, "persons per period", "net migrants"),
+    VariableSpec("deaths", ("sex",), "persons per period", "deaths of an interval", 0.0),
+    VariableSpec(
+        "deaths_cohort", _SEX_AGE, "persons per period", "deaths, by the group arrived in"
+    ),
+    VariableSpec("arrivals", _SEX_AGE, "persons per period", "people arriving in the stock", 0.0),
+    VariableSpec("emigration", _SEX_AGE, "1/year", "hazard of leaving the country", 0.0),
+    VariableSpec(
+        "emigrants", _SEX_AGE, "persons per period", "people who left, by the group arrived in"
+    ),
+    # diagnostics: counts of cells, one for each row of the batch
+    VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
+    VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),
+    VariableSpec("n_mx_high", (), "1", "groups with mx above 2 a year"),
+    VariableSpec("n_survival_above_one", (), "1", "groups with a survival ratio above 1"),
+    VariableSpec("n_survival_low", (), "1", "groups divided by a survival ratio below 0.3"),
+    VariableSpec(
+        "n_negative",
+        (),
+        "1",
+        "cells with a negative population, or with negative survivors expected",
+    ),
+    VariableSpec("n_births_missing", (), "1", "child groups without births"),
+)

@@ -1,0 +1,229 @@
+"""Projection of migrant stocks by birthplace."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from migproj._apply import Input, Output, apply
+from migproj._checks import (
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_lacks,
+    check_rates,
+    check_same_places,
+    check_sexes,
+)
+from migproj._choices import choice_codes
+from migproj._diagnostics import counted, finding, warn_findings
+from migproj._steps import TIMINGS, Steps, check_survival_grid, plan, same_grid
+from migproj.conventions import VARIABLES
+from migproj.errors import SchemaError
+
+__all__ = ["project_stocks"]
+
+_PERIOD: Final = ("period",)
+
+
+def project_stocks(
+    stock: xr.DataArray,
+    survival: xr.DataArray,
+    arrivals: xr.DataArray | None = None,
+    *,
+    emigration: xr.DataArray | None = None,
+    net_migration: xr.DataArray | None = None,
+    timing: str | xr.DataArray = "even",
+    population: xr.DataArray | None = None,
+    steps: int | None = None,
+) -> xr.Dataset:
+    r"""Project migrant stocks by survival, arrivals and emigration; nobody is born into them.
+
+    Parameters
+    ----------
+    stock : DataArray (..., age)
+        People of each birthplace (persons; usually ..., birthplace, sex, age) at the start, in
+        groups of one width with an open-ended last one. Where the groups begin above age 0,
+        those who enter the youngest are unknown: it is missing from then on, and a group
+        older each step.
+    survival : DataArray (..., [period,] age)
+        Survival ratios over one step by the group arrived in.
+    arrivals : DataArray (..., [period,] age), optional
+        People arriving (persons per period), by age as `timing` has it.
+    emigration : DataArray (..., [period,] age), optional
+        Hazard of leaving the country (1/year), by completed age.
+    net_migration : DataArray (..., [period,] age), optional
+        Net migrants (persons per period), of either sign, instead of the two before.
+    timing : {"even", "end", "midpoint"} or DataArray of str (...)
+        When arrivals come, as in :func:`project_population`.
+    population : DataArray (..., time, age), optional
+        The whole population at all instants, as :func:`project_population` makes it; the
+        native-born are what it has beyond the stocks of all birthplaces.
+    steps : int, optional
+        How many steps, where no input has the dim ``period``. Default 1.
+
+    Returns
+    -------
+    Dataset
+        ``stock`` (..., time, sex, age; persons); ``deaths_cohort``, ``emigrants`` and
+        ``arrivals`` or ``net_migration`` as applied (..., period, sex, age; persons per
+        period), by the age arrived in; ``n_negative`` (...) counts cells below 0; with
+        `population` also ``native_born`` (..., time, sex, age; persons).
+
+    Raises
+    ------
+    SchemaError, AlignmentError, IntervalError
+        As in :func:`project_population`; SchemaError also if `net_migration` comes with
+        `arrivals` or `emigration`, or `population` without the dim birthplace on `stock`.
+
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels: survival above 1, negative stocks or native-born,
+        a youngest group whose entrants are unknown.
+
+    Notes
+    -----
+    Of those exposed, S E stay, with E = exp(-n (μ(x-n) + μ(x))/2), in the open-ended group
+    exp(-n μ) for those already in it. Those lost are shared between deaths and emigration in
+    proportion to their hazards, -log S and -log E (constant over the step); where a census
+    survival ratio is 1 or more, emigrants are S (1 - E) and deaths 1 - S. Arrivals are exposed
+    like the stock: half of them ("even"), for half the step ("midpoint"), or not ("end").
+
+    References
+    ----------
+    Preston, Heuveline & Guillot (2001), *Demography*, ch. 4 (competing risks) and 6; UN
+    (1970), *Manual VI*, ch. I (place-of-birth statistics).
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> stock = xr.DataArray([10.0, 20.0, 30.0], dims="age", coords=mp.age_coords([0, 30, 60]))
+    >>> survival = xr.DataArray([0.95, 0.9, 0.5], dims="age", coords=stock.coords)
+    >>> result = mp.project_stocks(stock, survival, net_migration=stock * 0.1, timing="end")
+    >>> result["stock"].isel(time=1).values
+    array([ 1., 11., 28.])
+    """
+    from migproj._kernels import stocks as kernels
+
+    check_dims("stock", stock, "age")
+    check_counts("stock", stock)
+    check_sexes("stock", stock, both=False)
+    flow = _flow(arrivals, emigration, net_migration)
+    rates = {"survival": survival}
+    if flow is not None:
+        rates[flow[0]] = flow[1]
+    if emigration is not None:
+        rates["emigration"] = emigration
+    for name, array in rates.items():
+        check_dims(name, array, "age")
+        check_lacks(
+            name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
+        )
+    ways = plan("stock", stock, rates, steps)
+    check_survival_grid(survival, ways, "stock")
+    for name, array in rates.items():
+        same_grid(name, array, ways, "stock")
+    if flow is not None:
+        check_same_places(*flow, "stock", stock)
+    if arrivals is not None:
+        check_counts("arrivals", arrivals, people=False)
+    if emigration is not None:
+        check_rates("emigration", emigration)
+    nothing = xr.DataArray(np.zeros(len(ways.groups)), dims="age")
+    name, coming = flow or ("arrivals", nothing)
+    known = ways.groups.lower[0] == 0
+    ages, count = len(ways.groups), ways.count
+    results = apply(
+        kernels.project_stocks,
+        [
+            Input("stock", stock, ("age",)),
+            Input("survival", survival, ("period", "age"), may_lack=_PERIOD),
+            Input(name, coming, ("period", "age"), may_lack=_PERIOD),
+            Input(
+                "emigration",
+                nothing if emigration is None else emigration,
+                ("period", "age"),
+                may_lack=_PERIOD,
+            ),
+            Input("timing", choice_codes("timing", timing, TIMINGS), dtype=np.int64),
+        ],
+        [
+            Output("stock", ("time", "age"), (count + 1, ages)),
+            *(
+                Output(variable, ("period", "age"), (count, ages))
+                for variable in ("deaths_cohort", "emigrants", name)
+            ),
+            Output("n_negative", dtype=np.int64),
+        ],
+        0.0 if known else np.nan,
+        ways.width,
+    )
+    result = xr.Dataset({str(array.name): array for array in results})
+    result = _sex_last(result.assign_coords(ways.coords()))
+    if population is not None:
+        result["native_born"] = _native_born(population, result["stock"], ways)
+    warn_findings("project_stocks", _findings(result, survival, ways))
+    return result
+
+
+def _flow(
+    arrivals: xr.DataArray | None,
+    emigration: xr.DataArray | None,
+    net_migration: xr.DataArray | None,
+) -> tuple[str, xr.DataArray] | None:
+    if net_migration is None:
+        return None if arrivals is None else ("arrivals", arrivals)
+    if arrivals is not None or emigration is not None:
+        other = "arrivals" if arrivals is not None else "emigration"
+        raise SchemaError(
+            f"net_migration: given together with {other}, which it already contains; give "
+            "either net_migration, or arrivals and emigration"
+        )
+    return "net_migration", net_migration
+
+
+def _sex_last(result: xr.Dataset) -> xr.Dataset:
+    """Dims in the order batch, time or period, sex, age."""
+    if "sex" not in result.dims:
+        return result
+    ordered = {}
+    for name, array in result.data_vars.items():
+        tail = [dim for dim in ("time", "period", "sex", "age") if dim in array.dims]
+        ordered[name] = array.transpose(..., *tail) if "age" in tail else array
+    return result.assign(ordered)
+
+
+def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> xr.DataArray:
+    if "birthplace" not in stock.dims:
+        raise SchemaError(
+            f"stock: expected the dim 'birthplace' to take the native-born as the complement of "
+            f"all birthplaces, got dims {tuple(stock.dims)!r}"
+        )
+    check_dims("population", population, "time", "age")
+    check_counts("population", population)
+    same_grid("population", population, ways, "stock")
+    abroad = stock.sum("birthplace", skipna=False)
+    check_same_places("population", population, "stock over birthplaces", abroad)
+    check_labels_match({"stock": abroad, "population": population}, dims=dict.fromkeys(abroad.dims))
+    native = population.drop_vars(["period"], errors="ignore") - abroad
+    native = native.transpose(*[dim for dim in abroad.dims if dim in native.dims], ...)
+    return native.rename("native_born").assign_attrs(units=VARIABLES["native_born"].units)
+
+
+def _findings(result: xr.Dataset, survival: xr.DataArray, ways: Steps) -> list[str]:
+    found = [
+        finding("survival ratios above 1", survival > 1),
+        counted("negative stock", result["n_negative"], result["stock"]),
+    ]
+    if "native_born" in result:
+        found.append(finding("native-born below 0", result["native_born"] < 0))
+    if ways.groups.lower[0] > 0:
+        first = ways.groups.lower[0]
+        found.append(
+            f"the stock begins at age {first}, so those entering {ways.groups.labels[0]} are "
+            f"unknown: after each step of {ways.width:g} years one more group is missing"
+        )
+    return found

@@ -1,0 +1,285 @@
+"""Survival ratios of life tables and of censuses, by the age group arrived in."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from migproj._apply import Input, Output, apply
+from migproj._checks import (
+    as_number,
+    check_counts,
+    check_dims,
+    check_numbers,
+    check_same_places,
+    check_sexes,
+    check_table,
+)
+from migproj._diagnostics import finding, warn_findings
+from migproj.ages import AgeGroups, AgesLike, Cohorts, as_groups, cohorts, groups_of
+from migproj.dates import instant_of, interval_years, snap
+from migproj.errors import AlignmentError, IntervalError
+
+__all__ = [
+    "arrival_coords",
+    "census_survival_ratios",
+    "cohorts_between",
+    "survival_on",
+    "survival_ratios",
+]
+
+
+def survival_ratios(
+    life_table: xr.Dataset, *, ages: AgesLike | None = None, interval: float | None = None
+) -> xr.DataArray:
+    r"""Survival ratios of a life table, by the age group arrived in.
+
+    Parameters
+    ----------
+    life_table : Dataset with ``lx`` and ``Tx`` (..., age)
+        As made by :func:`life_table`. Its groups need not be those of `ages`.
+    ages : array with an ``age`` coordinate, or sequence of int or str, optional
+        The age groups of the population. Default: the life table's own, with ages 0 and 1-4
+        put together.
+    interval : float, optional
+        Years between start and end. Default: the width that all groups of `ages` share.
+
+    Returns
+    -------
+    DataArray "survival" (..., age)
+        Dimensionless; ``age`` is the group arrived in at the end of the interval, with the
+        coordinates ``age_width``, ``age_start`` (age - interval; negative: born in the
+        interval) and the scalar ``period_width`` (the interval). The open-ended
+        group's ratio is for everyone aged A - interval and over at the start, pooled.
+
+    Raises
+    ------
+    SchemaError
+        If the life table lacks lx or Tx, or its ages are not as they should be.
+    IntervalError
+        If no interval is given and the groups differ in width, or if a group would hold
+        both people born in the interval and people born before it.
+    AlignmentError
+        If `ages` needs T(x) beyond the life table's ages.
+
+    Notes
+    -----
+    For the group [x, x + w) after t years, with l(0) the radix:
+
+    .. math:: S = \frac{T(x) - T(x+w)}{T(x-t) - T(x+w-t)}, \quad
+              S_\text{born} = \frac{T(x) - T(x+w)}{w\, l(0)}, \quad S_A = \frac{T(A)}{T(A-t)}
+
+    T(x) inside a group is the cubic Hermite with slope -l(x), exact at the table's ages.
+
+    References
+    ----------
+    UN (1970), *Manual VI: Methods of Measuring Internal Migration*, ch. II; Preston,
+    Heuveline & Guillot (2001), *Demography*, section 6.3.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> mx = xr.DataArray([0.02, 0.001, 0.0005, 0.02], dims="age",
+    ...                   coords=mp.age_coords(["0", "1-4", "5-9", "10+"]))
+    >>> table = mp.life_table(mx.assign_coords(sex="female"))
+    >>> mp.survival_ratios(table).round(4).values
+    array([0.9788, 0.9963, 0.909 ])
+    """
+    check_table("life_table", life_table, "lx", "Tx")
+    table = groups_of(life_table, "life_table")
+    groups = _collapsed(table) if ages is None else as_groups(ages)
+    if interval is None:
+        if groups.step is None:
+            raise IntervalError(
+                f"interval: the age groups differ in width ({', '.join(groups.labels[:8])}); "
+                "say how many years pass: interval=..."
+            )
+        interval = groups.step
+    return survival_on(life_table, groups, _positive(interval))
+
+
+def survival_on(life_table: xr.Dataset, groups: AgeGroups, interval: float) -> xr.DataArray:
+    """Survival ratios of a checked life table to the arrival groups of `interval`."""
+    from migproj._kernels import survival as kernels
+
+    table = groups_of(life_table, "life_table")
+    lower, upper = np.array(groups.lower, dtype=float), np.array(groups.upper)
+    born = upper <= interval
+    straddling = (lower < interval) & ~born
+    if straddling.any():
+        label = groups.labels[int(np.argmax(straddling))]
+        raise IntervalError(
+            f"interval: after {interval:g} years the group {label} holds both people born in the "
+            f"interval and people born before it; expected a group bound at {interval:g} in ages "
+            f"({', '.join(groups.labels[:8])}, ...)"
+        )
+    bounds = np.unique(
+        np.concatenate([lower, upper, (lower - interval)[~born], (upper - interval)[~born]])
+    )
+    bounds = bounds[np.isfinite(bounds)]
+    _check_covered(table, bounds, bool(born.any()))
+    knots = np.array(table.lower, dtype=float)
+    knot = np.searchsorted(knots, bounds, side="right") - 1
+    width = np.array(table.width)[knot]
+    part = np.where(bounds == knots[knot], 0.0, (bounds - knots[knot]) / width)
+
+    def at(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        found = np.searchsorted(bounds, np.where(np.isfinite(points), points, bounds[0]))
+        return np.where(np.isfinite(points), found, -1).astype(np.int64)
+
+    (survival,) = apply(
+        kernels.survival_ratios,
+        [Input("lx", life_table["lx"], ("age",)), Input("Tx", life_table["Tx"], ("age",))],
+        [Output("survival", ("age",), (len(groups),))],
+        knot.astype(np.int64),
+        part,
+        width,
+        at(lower),
+        at(upper),
+        np.where(born, -1, at(np.where(born, bounds[0], lower - interval))).astype(np.int64),
+        np.where(born, -1, at(np.where(born, bounds[0], upper - interval))).astype(np.int64),
+        np.array(groups.width),
+    )
+    return survival.assign_coords(arrival_coords(groups, interval))
+
+
+def arrival_coords(groups: AgeGroups, interval: float) -> xr.Coordinates:
+    """Coordinates of arrival groups: age, age_width, age_start and the scalar period_width."""
+    age_start = np.array(groups.lower, dtype=np.float64) - interval
+    return groups.coords().assign(age_start=("age", age_start), period_width=interval)
+
+
+def _collapsed(table: AgeGroups) -> AgeGroups:
+    if table.lower[:2] == (0, 1) and table.width[1] == 4:
+        return AgeGroups((0, *table.lower[2:]), (5.0, *table.width[2:]))
+    return table
+
+
+def _check_covered(table: AgeGroups, bounds: npt.NDArray[np.float64], births: bool) -> None:
+    if births and table.lower[0] > 0:
+        raise AlignmentError(
+            f"life_table: dim 'age': expected to begin at 0, got {table.lower[0]}: the survival "
+            "of births needs it; select ages of at least the interval"
+        )
+    top = table.lower[-1] if table.is_open else table.upper[-1]
+    outside = bounds[(bounds < table.lower[0]) | (bounds > top)]
+    if outside.size:
+        raise AlignmentError(
+            f"life_table: dim 'age': expected person-years T(x) at the ages "
+            f"{outside[:5].tolist()}, got a table from {table.lower[0]} to {top:g}; give ages "
+            f"with an open-ended group from {top:g} at the latest, or extend the life table"
+        )
+
+
+def census_survival_ratios(
+    start: xr.DataArray, end: xr.DataArray, *, interval: float | None = None
+) -> xr.DataArray:
+    """Survival ratios of a population closed to migration, from its two censuses.
+
+    Parameters
+    ----------
+    start, end : DataArray (..., age)
+        Population (persons) at the two censuses, of a nation or of everyone born in a place.
+        Their age grids may differ.
+    interval : float, optional
+        Years between them. Default: from the scalar coordinate ``time`` (or ``date``) of both.
+
+    Returns
+    -------
+    DataArray "survival" (..., age)
+        Enumerated survivors over those enumerated at the start, by the group arrived in;
+        missing for groups born in the interval. Coordinates as in :func:`survival_ratios`.
+
+    Raises
+    ------
+    SchemaError, AlignmentError
+        If dims, labels or values are not what is described here.
+    IntervalError
+        If the interval is unknown, not positive, or does not carry groups onto groups.
+
+    Warns
+    -----
+    DataQualityWarning
+        If a ratio is above 1: the censuses differ in coverage or age reporting, or the
+        population was not closed. Nothing is changed.
+
+    Notes
+    -----
+    S = P1(x) / P0(x - t), the open-ended group pooled over everyone aged A - t and over.
+    Errors of enumeration that both censuses share cancel when the ratio is applied to a part
+    of the same population.
+
+    References
+    ----------
+    UN (1970), *Manual VI*, ch. II; UN (1992), *Preparing Migration Data for Subnational
+    Population Projections*, table 6; Eldridge & Kim (1968) for ratios by birthplace.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> start = xr.DataArray([100.0, 90.0, 50.0], dims="age", coords=mp.age_coords([0, 10, 20]))
+    >>> end = xr.DataArray([120.0, 95.0, 112.0], dims="age", coords=mp.age_coords([0, 10, 20]))
+    >>> mp.census_survival_ratios(start, end, interval=10).values
+    array([ nan, 0.95, 0.8 ])
+    """
+    from migproj._kernels import survival as kernels
+
+    ways = cohorts_between(start, end, interval)
+    (survival,) = apply(
+        kernels.census_survival_ratios,
+        [Input("start", start, ("age",)), Input("end", end, ("age",))],
+        [Output("survival", ("age",), (len(ways.groups),))],
+        ways.start,
+        ways.end,
+        ways.born,
+    )
+    survival = survival.assign_coords(arrival_coords(ways.groups, ways.interval))
+    warn_findings("census_survival_ratios", [finding("survival ratios above 1", survival > 1)])
+    return survival
+
+
+def cohorts_between(start: xr.DataArray, end: xr.DataArray, interval: float | None) -> Cohorts:
+    """The checked cohorts of two rounds."""
+    for name, array in (("start", start), ("end", end)):
+        check_dims(name, array, "age")
+        check_counts(name, array)
+        check_sexes(name, array, both=False)
+    check_same_places("end", end, "start", start)
+    return cohorts(
+        groups_of(start, "start"), groups_of(end, "end"), interval_between(start, end, interval)
+    )
+
+
+def interval_between(start: xr.DataArray, end: xr.DataArray, interval: float | None) -> float:
+    """The interval given, or that between the scalar coordinates time (or date) of two rounds."""
+    began, ended = instant_of(start, "start"), instant_of(end, "end")
+    given = None if interval is None else _positive(interval)
+    if began is None or ended is None:
+        if given is not None:
+            return given
+    else:
+        between = interval_years(began, ended)
+        if given is not None and abs(given - between) > 1:
+            raise IntervalError(
+                f"interval: got {given:g} years, but {between:g} years lie between start "
+                f"({began:g}) and end ({ended:g}); correct one of them, or leave interval out"
+            )
+        return between if given is None else given
+    raise IntervalError(
+        "interval: unknown, for start and end do not both carry a scalar coordinate 'time' "
+        "(or 'date'); pass interval=10, or label them: "
+        "start.assign_coords(time=mp.decimal_year('1950-04-01'))"
+    )
+
+
+def _positive(interval: float) -> float:
+    """The interval as a positive number of years."""
+    years = as_number("interval", interval)
+    check_numbers("interval", years)
+    if years.ndim or not (np.isfinite(years) and years > 0):
+        raise IntervalError(
+            f"interval: expected one number of years above 0, got {years.values}; end must come "
+            "after start"
+        )
+    return snap(float(years))
