@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+import migproj as mp
+from kernels import reference
+from migproj._jit import run
+from migproj._kernels import projection as kernels
+
+AGES = [0, 5, 10, 15, 20, 25]
+FERTILE = slice(2, 5)
+SEXES = ["female", "male"]
+COUNTRIES = ["ARG", "BOL", "CHL"]
+PERIODS = 3
+TIMINGS = ["end", "even", "midpoint"]
+EXPOSURES = ["with-migrants", "ccmpp"]
+
+
+def draw(rng, rows, periods=PERIODS):
+    """Start, survival, fertility, sex ratio at birth and migration, each (rows, ...)."""
+    flows = (rows, periods, 2, len(AGES))
+    return {
+        "population": rng.uniform(1e3, 1e4, (rows, 2, len(AGES))),
+        "survival": rng.uniform(0.6, 0.99, flows),
+        "fertility": rng.uniform(0.05, 0.3, (rows, periods, 3)),
+        "ratio": rng.uniform(1.0, 1.1, (rows, periods)),
+        "migration": rng.uniform(-20.0, 200.0, flows),
+    }
+
+
+def project(drawn, timing, exposure, sexes=SEXES, years=5.0):
+    """The reference over PERIODS of one row, stacked as the library stacks them."""
+    people = dict(zip(sexes, drawn["population"], strict=True))
+    population, births, deaths = [drawn["population"]], [], []
+    for p in range(PERIODS):
+        now = {name: array[min(p, len(array) - 1)] for name, array in drawn.items()}
+        rates = np.zeros(len(AGES))
+        rates[FERTILE] = now["fertility"]
+        S, M = (dict(zip(sexes, now[name], strict=True)) for name in ("survival", "migration"))
+        people, born, dead = reference.step_population(
+            people, S, rates, now["ratio"], M, timing, exposure, years
+        )
+        population.append([people[sex] for sex in sexes])
+        births.append([born[sex][FERTILE] for sex in sexes])
+        deaths.append([dead[sex] for sex in sexes])
+    return np.array(population), np.array(births), np.array(deaths)
+
+
+def labelled(drawn, sexes=SEXES):
+    """Keyword arguments of project_population; a `period` of length 1 is left out."""
+    coords = {
+        "country": COUNTRIES,
+        "sex": sexes,
+        "period": 2000.0 + 5 * np.arange(PERIODS),
+        **mp.age_coords(AGES),
+    }
+    dims = {
+        "population": ("country", "sex", "age"),
+        "survival": ("country", "period", "sex", "age"),
+        "fertility": ("country", "period", "age"),
+        "ratio": ("country", "period"),
+        "migration": ("country", "period", "sex", "age"),
+    }
+    arrays = {}
+    for name, values in drawn.items():
+        own, array = dims[name], values
+        if "period" in own and values.shape[1] == 1:
+            own, array = tuple(d for d in own if d != "period"), values[:, 0]
+        kept = {d: coords[d] for d in own}
+        if "age" in own:
+            kept |= {"age_width": coords["age_width"]}
+        if name == "fertility":
+            kept |= {"age": AGES[FERTILE]}
+            del kept["age_width"]
+        arrays[name] = xr.DataArray(array, dims=own, coords=kept)
+    arrays["population"] = arrays["population"].assign_coords(time=2000)
+    arrays["sex_ratio_at_birth"] = arrays.pop("ratio")
+    return arrays
+
+
+def assert_projected(got, drawn, timing, exposure, sexes=SEXES):
+    want = project(drawn, timing, exposure, sexes)
+    for array, values, name in zip(got, want, ("population", "births", "deaths"), strict=True):
+        np.testing.assert_allclose(array, values, rtol=1e-12, atol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize("sexes", [SEXES, SEXES[::-1]], ids=["women first", "men first"])
+@pytest.mark.parametrize("exposure", EXPOSURES)
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_project_population(timing, exposure, sexes):
+    drawn = draw(np.random.default_rng(TIMINGS.index(timing)), 3)
+    result = mp.project_population(
+        **labelled(drawn, sexes), timing=timing, births_exposure=exposure
+    )
+    assert result["population"].dims == ("country", "time", "sex", "age")
+    assert result["births"].dims == ("country", "period", "sex", "mother_age")
+    for c in range(3):
+        row = result.isel(country=c)
+        got = [row[name].values for name in ("population", "births", "deaths_cohort")]
+        assert_projected(got, {k: v[c] for k, v in drawn.items()}, timing, exposure, sexes)
+    np.testing.assert_array_equal(result["net_migration"].values, drawn["migration"])
+    assert not result["n_negative"].any()
+
+
+@pytest.mark.parametrize("constant", ["survival", "fertility", "ratio", "migration"])
+def test_an_input_without_periods_holds_in_all_of_them(constant):
+    drawn = draw(np.random.default_rng(42), 3)
+    drawn[constant] = drawn[constant][:, :1]
+    result = mp.project_population(**labelled(drawn), timing="even")
+    for c in range(3):
+        row = result.isel(country=c)
+        got = [row[name].values for name in ("population", "births", "deaths_cohort")]
+        assert_projected(got, {k: v[c] for k, v in drawn.items()}, "even", "with-migrants")
+    np.testing.assert_array_equal(
+        result["net_migration"].values,
+        np.broadcast_to(drawn["migration"], result["net_migration"].shape),
+    )
+
+
+def test_timing_by_country():
+    drawn = draw(np.random.default_rng(43), 3)
+    timing = xr.DataArray(TIMINGS, dims="country", coords={"country": COUNTRIES})
+    result = mp.project_population(**labelled(drawn), timing=timing)
+    for c in range(3):
+        row = result.isel(country=c)
+        got = [row[name].values for name in ("population", "births", "deaths_cohort")]
+        assert_projected(got, {k: v[c] for k, v in drawn.items()}, TIMINGS[c], "with-migrants")
+
+
+def test_negative_population_is_counted_named_and_kept():
+    drawn = draw(np.random.default_rng(44), 3)
+    drawn["migration"][1, 0, 1, 3] = -1e5
+    text = r"negative population in 3 cell\(s\): country=BOL, time=2005\.0, sex=male, age=15; "
+    with pytest.warns(mp.DataQualityWarning, match=text):
+        result = mp.project_population(**labelled(drawn), timing="end")
+    assert result["n_negative"].values.tolist() == [0, 3, 0]
+    row = result.isel(country=1)
+    got = [row[name].values for name in ("population", "births", "deaths_cohort")]
+    assert_projected(got, {k: v[1] for k, v in drawn.items()}, "end", "with-migrants")
+    with pytest.raises(mp.SchemaError, match=text):
+        mp.project_population(**labelled(drawn), timing="end", on_negative="raise")
+
+
+@pytest.mark.parametrize("exposure", EXPOSURES)
+def test_project_population_gathers_rows_and_scatters_results(exposure):
+    rng = np.random.default_rng(45)
+    n, ages = 7, len(AGES)
+    sizes = {"population": 2, "survival": 3, "fertility": 1, "ratio": 2, "migration": 4}
+    inputs = {name: draw(rng, size)[name] for name, size in sizes.items()}
+    inputs["survival"] = inputs["survival"][:, :1].copy()  # one for all periods
+    codes = np.array([kernels.END, kernels.EVEN, kernels.MIDPOINT])
+    arrays = [*inputs.values(), codes]
+    rows = [reference.picks(rng, n, len(x)) for x in arrays]
+    out_row = rng.permutation(n)
+    outs = [
+        np.full((n, PERIODS + 1, 2, ages), np.nan),
+        np.full((n, PERIODS, 2, 3), np.nan),
+        np.full((n, PERIODS, 2, ages), np.nan),
+        np.full((n, PERIODS, 2, ages), np.nan),
+    ]
+    negative = np.full(n, -1)
+    paired = [x for pair in zip(arrays, rows, strict=True) for x in pair]
+    run(
+        kernels.project_population,
+        n,
+        *(
+            *paired,
+            *outs,
+            negative,
+            out_row,
+            FERTILE.start,
+            1,
+            EXPOSURES[::-1].index(exposure),
+            5.0,
+        ),
+    )
+    for b in range(n):
+        drawn = {name: x[r[b]] for (name, x), r in zip(inputs.items(), rows[:-1], strict=True)}
+        o = out_row[b]
+        timing = TIMINGS[codes[rows[-1][b]]]
+        assert_projected([x[o] for x in outs[:3]], drawn, timing, exposure, SEXES[::-1])
+        np.testing.assert_array_equal(outs[3][o], drawn["migration"])
+        assert negative[o] == 0

@@ -1,0 +1,64 @@
+"""The thread pool: as many threads as asked for, fork-safe, serial inside other threads."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import migproj as mp
+from migproj import _jit
+
+
+def test_threads_asked_for(monkeypatch):
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", "3")
+    assert _jit.threads_available() == 3
+    for odd in ("0", "-1", "two", ""):
+        monkeypatch.setenv("MIGPROJ_NUM_THREADS", odd)
+        assert _jit.threads_available() >= 1
+
+
+def big(countries=300):
+    return xr.DataArray(
+        np.arange(float(countries * 4)).reshape(countries, 4) + 10,
+        dims=("country", "age"),
+        coords={"country": range(countries), **mp.age_coords([0, 5, 10, 15])},
+    )
+
+
+def test_another_thread_does_its_own_work(monkeypatch):
+    """A dask worker or a user's own pool already spreads the work."""
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", "2")
+    monkeypatch.setattr(_jit, "_shared_pool", lambda: pytest.fail("used the pool"))
+    results = []
+    worker = threading.Thread(target=lambda: results.append(mp.regroup_ages(big(), [0, 10])))
+    worker.start()
+    worker.join()
+    assert results[0].sum() == big().sum()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_makes_its_own_threads():
+    code = """
+        import multiprocessing, numpy as np, xarray as xr
+        import migproj as mp
+        def work(_=None):
+            people = xr.DataArray(np.ones((300, 4)), dims=("country", "age"),
+                                  coords={"country": range(300), **mp.age_coords([0, 5, 10, 15])})
+            return float(mp.regroup_ages(people, [0, 10]).sum())
+        before = work()
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print(before, *pool.map(work, [1, 2]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
+        env=os.environ | {"MIGPROJ_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["1200.0"] * 3

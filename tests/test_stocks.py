@@ -1,0 +1,132 @@
+"""Migrant stocks by birthplace, the native-born, and the whole they make."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import migproj as mp
+
+AGES = mp.age_coords(range(0, 85, 5))
+SEXES = ["female", "male"]
+PLACES = ["north", "south", "overseas"]
+RNG = np.random.default_rng(2024)
+
+
+def array(low, high, *dims, **extra):
+    labels = {"birthplace": PLACES, "sex": SEXES, "period": [2000.0, 2005.0, 2010.0]}
+    shape = [AGES["age"].size if dim == "age" else len(labels[dim]) for dim in dims]
+    coords = {dim: labels[dim] for dim in dims if dim != "age"}
+    if "age" in dims:
+        coords |= dict(AGES)
+    return xr.DataArray(RNG.uniform(low, high, shape), dims=dims, coords=coords | extra)
+
+
+@pytest.fixture
+def case():
+    return {
+        "stock": array(100, 1000, "birthplace", "sex", "age", time=2000.0),
+        "survival": array(0.5, 0.99, "period", "sex", "age"),
+        "arrivals": array(0, 100, "period", "birthplace", "sex", "age"),
+        "emigration": array(0, 0.05, "period", "birthplace", "sex", "age"),
+    }
+
+
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_the_change_of_a_stock(case, timing):
+    result = mp.project_stocks(**case, timing=timing)
+    total = result["stock"].sum("age")
+    change = total.diff("time").rename(time="period").assign_coords(period=result["period"])
+    gained = result["arrivals"] - result["deaths_cohort"] - result["emigrants"]
+    np.testing.assert_allclose(
+        change.transpose("birthplace", "period", "sex"), gained.sum("age"), rtol=1e-11
+    )
+    assert (result["emigrants"].sel(age=slice(5, None)) > 0).all()
+    assert (result["deaths_cohort"].sel(age=slice(5, None)) > 0).all()
+    assert result["stock"].dims == ("birthplace", "time", "sex", "age")
+    assert result["arrivals"].dims == ("birthplace", "period", "sex", "age")
+
+
+def test_nobody_is_born_into_a_stock(case):
+    result = mp.project_stocks(case["stock"], case["survival"])
+    assert (result["stock"].isel(time=1).sel(age=0) == 0).all()
+    assert (result["stock"].isel(time=2).sel(age=[0, 5]) == 0).all()
+
+
+def test_emigration_alone_is_an_exponential(case):
+    alive = xr.ones_like(case["survival"])
+    hazard = xr.full_like(alive, 0.02)
+    result = mp.project_stocks(case["stock"], alive, emigration=hazard)
+    left = result["stock"].isel(time=3).sum("age") / case["stock"].sum("age")
+    np.testing.assert_allclose(left, np.exp(-0.02 * 15), rtol=1e-12)
+    np.testing.assert_allclose(result["deaths_cohort"], 0, atol=1e-12)
+
+
+def test_deaths_and_emigrants_share_losses_by_their_hazards(case):
+    survival = xr.full_like(case["survival"], np.exp(-5 * 0.03))
+    hazard = xr.full_like(survival, 0.01)
+    result = mp.project_stocks(case["stock"], survival, emigration=hazard)
+    older = result.sel(age=slice(5, None))
+    np.testing.assert_allclose(older["deaths_cohort"], 3 * older["emigrants"], rtol=1e-12)
+
+
+def test_native_born_are_the_complement():
+    population = array(1e5, 2e5, "sex", "age", time=2000.0)
+    survival = array(0.5, 0.99, "period", "sex", "age")
+    fertility = xr.DataArray(np.full(7, 0.1), dims="age", coords={"age": range(15, 50, 5)})
+    stock = array(100, 1000, "birthplace", "sex", "age", time=2000.0)
+    arrivals = array(0, 100, "period", "birthplace", "sex", "age")
+    whole = mp.project_population(
+        population, survival, fertility, 1.05, arrivals.sum("birthplace"), timing="end"
+    )
+    result = mp.project_stocks(
+        stock, survival, arrivals, timing="end", population=whole["population"]
+    )
+    native = result["native_born"]
+    assert native.dims == ("time", "sex", "age")
+    assert native.attrs["units"] == "persons"
+    parts = native + result["stock"].sum("birthplace")
+    np.testing.assert_allclose(parts, whole["population"], rtol=1e-12)
+    # All children born in the country are natives: their own projection without migration,
+    # but for the births of foreign-born mothers.
+    own = mp.project_population(native.isel(time=0), survival, fertility, 1.05, timing="end")
+    np.testing.assert_allclose(
+        native.isel(time=1).sel(age=slice(5, None)),
+        own["population"].isel(time=1).sel(age=slice(5, None)),
+        rtol=1e-12,
+    )
+
+
+def test_more_foreign_born_than_people_is_named():
+    stock = array(100, 1000, "birthplace", "sex", "age", time=2000.0)
+    population = 2 * stock.sum("birthplace").expand_dims(time=[2000.0, 2005.0])
+    population = population + 5000
+    population.loc[{"time": 2005.0, "sex": "male", "age": 30}] = 1.0
+    survival = array(0.9, 0.99, "sex", "age")
+    with pytest.warns(mp.DataQualityWarning, match="native-born below 0.*sex=male, age=30"):
+        mp.project_stocks(stock, survival, population=population)
+
+
+def test_native_born_need_birthplaces():
+    stock = array(100, 1000, "sex", "age", time=2000.0)
+    with pytest.raises(mp.SchemaError, match=r"stock: expected the dim 'birthplace'"):
+        mp.project_stocks(stock, array(0.9, 0.99, "sex", "age"), population=stock)
+
+
+def test_a_population_of_other_instants():
+    stock = array(100, 1000, "birthplace", "sex", "age", time=2000.0)
+    other = stock.sum("birthplace").expand_dims(time=[2000.0, 2010.0])
+    with pytest.raises(mp.AlignmentError, match=r"population: dim 'time'.*2010"):
+        mp.project_stocks(stock, array(0.9, 0.99, "sex", "age"), population=other)
+
+
+def test_timing_by_country():
+    stock = array(100, 1000, "birthplace", "sex", "age", time=2000.0)
+    survival = array(0.5, 0.99, "sex", "age")
+    arrivals = array(0, 100, "birthplace", "sex", "age")
+    by_place = xr.DataArray(
+        ["end", "even", "midpoint"], dims="birthplace", coords={"birthplace": PLACES}
+    )
+    mixed = mp.project_stocks(stock, survival, arrivals, timing=by_place)["stock"]
+    for place, timing in zip(PLACES, by_place.values, strict=True):
+        alone = mp.project_stocks(stock, survival, arrivals, timing=timing)["stock"]
+        xr.testing.assert_identical(mixed.sel(birthplace=place), alone.sel(birthplace=place))
