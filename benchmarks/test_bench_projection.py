@@ -1,0 +1,93 @@
+"""Projection of populations and migrant stocks, on all threads and on one."""
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+import migproj as mp
+from migproj import _jit
+
+from . import inputs, measure, peers
+
+
+def _projecting(given):
+    return lambda: mp.project_population(
+        given.population,
+        given.survival,
+        given.fertility,
+        inputs.SEX_RATIO_AT_BIRTH,
+        given.migration,
+    )
+
+
+def test_project_population(compare, sizes):
+    given = inputs.projection(sizes.projected, sizes.projected_draws, sizes.steps)
+    arrays = [given.population, given.survival, given.fertility, given.migration]
+    population, survival, fertility, migration = (array.values for array in arrays)
+    compare(
+        f"project_population, {sizes.projected * sizes.projected_draws} country-draws",
+        _projecting(given),
+        lambda: peers.project_population(
+            population,
+            survival,
+            fertility,
+            inputs.SEX_RATIO_AT_BIRTH,
+            migration,
+            inputs.FERTILE.start,
+        ),
+        arrays,
+        rounds=25,
+    )
+
+
+def test_project_stocks(compare, sizes):
+    given = inputs.stocks(sizes.birthplaces, sizes.residences, sizes.stock_steps)
+    arrays = [given.stock, given.survival, given.arrivals, given.emigration]
+    values = [array.values for array in arrays]
+    compare(
+        f"project_stocks, {sizes.birthplaces} x {sizes.residences} places",
+        lambda: mp.project_stocks(
+            given.stock, given.survival, given.arrivals, emigration=given.emigration
+        ),
+        lambda: peers.project_stocks(*values, 5.0),
+        arrays,
+        rounds=25,
+    )
+
+
+def test_threads(benchmark, sizes, note):
+    if _jit.threads_available() < 2:
+        pytest.skip("one thread")
+    given = inputs.projection(max(sizes.projected, 8), max(sizes.projected_draws, 16), sizes.steps)
+    call = _projecting(given)
+    calls: dict[int, list[float]] = {1: [], 2: []}
+    kernels: dict[int, list[float]] = {1: [], 2: []}
+    held = []
+
+    def once(count):
+        held.clear()
+        clock = measure.Clock(calls[count])
+        with measure.threads(count), measure.kernel_clock() as spent, clock:
+            held.append(call())
+        kernels[count].append(sum(spent))
+
+    call()  # compiles
+    others = measure.Others()
+    benchmark.pedantic(
+        lambda: once(2), setup=lambda: once(1), rounds=sizes.rounds(25), warmup_rounds=1
+    )
+    held.clear()
+    busy = others.processors
+    beside = "" if busy is None else f" (other work: {busy:.1f})"
+    median, fastest = (
+        [pick(seconds[1]) / pick(seconds[2]) for seconds in (calls, kernels)]
+        for pick in (statistics.median, min)
+    )
+    benchmark.extra_info.update(zip(("call_ratio", "kernel_ratio"), median, strict=True))
+    note(
+        f"project_population, time on 1 thread / on 2: {median[0]:.2f} the call, "
+        f"{median[1]:.2f} its kernel; of the fastest rounds {fastest[0]:.2f} and "
+        f"{fastest[1]:.2f}{beside}"
+    )

@@ -1,0 +1,27 @@
+"""Sphinx: python -m sphinx -W -b html docs docs/_build/html (no network needed)."""
+
+import sys
+from importlib.metadata import version as installed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "migproj"
+author = "The migproj developers"
+copyright = author
+release = version = installed("migproj")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "names_of_migproj",
+]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+autodoc_typehints = "none"  # the docstrings say more: dims and units
+numpydoc_show_class_members = False
+html_theme = "furo"
+html_title = f"migproj {release}"
