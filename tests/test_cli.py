@@ -114,7 +114,7 @@ def test_longer_horizon():
         (["--horizon", "soon"], "'soon' is not a valid integer"),
         (["--colour"], "No such option"),
         (["dataset"], "No such command 'dataset'"),
-        (["datasets", "bombay"], "no dataset 'bombay'; did you mean"),
+        (["datasets", "bombay"], "no dataset 'bombay'. Did you mean"),
     ],
 )
 def test_wrong_words(words, message):

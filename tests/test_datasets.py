@@ -77,14 +77,14 @@ def test_an_unknown_name_gets_the_close_ones_and_all_names():
     message = str(error.value)
     assert "'bombay_1942'" in message
     close, everything = message.split("There are")
-    assert "did you mean" in close
+    assert "Did you mean" in close
     assert "'bombay_1941'" in close
     assert "imila" not in close
     assert all(name in everything for name in NAMES)
 
 
 def test_a_name_like_no_other_gets_no_guess():
-    with pytest.raises(mp.SchemaError, match=r"'xyz'; There are \['alabama_1960'"):
+    with pytest.raises(mp.SchemaError, match=r"'xyz'\. There are \['alabama_1960'"):
         datasets.load("xyz")
 
 

@@ -524,6 +524,18 @@ def test_a_batch_is_a_loop_over_its_countries(case, seed):
         xr.testing.assert_identical(alone, together.isel(country=k))
 
 
+def test_periods_of_rounds_are_a_batch_too():
+    made = rounds(np.random.default_rng(8), PERIODS)
+    along = {name: array.rename(country="period") for name, array in made.items()}
+    call = CASES["net_migration"].call
+    result = call(**along, method="average")
+    np.testing.assert_array_equal(result["period"], PERIODS)
+    for k in range(2):
+        part = {name: array.isel(period=k, drop=True) for name, array in along.items()}
+        alone = call(**part, method="average")
+        xr.testing.assert_identical(alone, result.isel(period=k, drop=True))
+
+
 @each_function
 @FEW
 @given(seed=seeds)

@@ -492,6 +492,11 @@ def test_a_choice_or_rate_by_a_dim_of_its_own():
         project(timing=by_sex)
     with says(mp.SchemaError, "survival", "'period' is not expected", r"survival\.sel\(period"):
         estimate(survival=ratios().expand_dims(period=[2000.0]))
+    with says(mp.SchemaError, "start", "'period' is not expected", r"start\.sel\(period"):
+        estimate(start=round_().expand_dims(period=[2000.0]))
+    start, end = (round_(time=t).expand_dims(period=[2000.0]) for t in (2000, 2005))
+    with says(mp.SchemaError, "start: expected the dim 'period' or", "got both", "drop_vars"):
+        estimate(start=start, end=end)
 
 
 @pytest.mark.parametrize("given", [["forward", "reverse"], np.array(["forward"]), None])

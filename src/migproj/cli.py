@@ -9,8 +9,9 @@ import click
 import numpy as np
 import xarray as xr
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from migproj import datasets, example
 from migproj.ages import groups_of
@@ -108,11 +109,12 @@ def show_datasets(name: str | None) -> None:
     """List the packaged tables, or show the one called NAME."""
     console = _console()
     if name is None:
-        table = Table(box=SIMPLE_HEAD, title="Packaged tables: migproj datasets NAME shows one")
+        table = Table(box=SIMPLE_HEAD)
         table.add_column("name", no_wrap=True)
         table.add_column("title")
         for row in datasets.titles().items():
             table.add_row(*row)
+        console.print("Packaged tables: migproj datasets NAME shows one")
         console.print(table)
         return
     data = datasets.load(name)
@@ -131,7 +133,7 @@ def _console() -> Console:
     return Console(width=max(console.width, _WIDTH))
 
 
-def _example_tables(result: example.Example, method: str) -> Iterable[Table]:
+def _example_tables(result: example.Example, method: str) -> Iterable[Group]:
     for year, array in ((1950, result.start), (1960, result.end)):
         yield _by_birthplace(
             f"Census of {year}: males living in New England, by division of birth (persons)", array
@@ -161,7 +163,7 @@ def _example_tables(result: example.Example, method: str) -> Iterable[Table]:
 
 def _by_birthplace(
     title: str, array: xr.DataArray, *, decimals: int = 0, totals: bool = True
-) -> Table:
+) -> Group:
     """Age groups down, birthplaces across."""
     frame = array.squeeze("sex", drop=True).transpose("age", "birthplace")
     values = frame.values
@@ -208,14 +210,15 @@ def _number(value: float, decimals: int) -> str:
     return text if decimals < 4 else text.rstrip("0").rstrip(".") if value == int(value) else text
 
 
-def _grid(title: str, columns: Sequence[tuple[str, Sequence[str]]]) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def _grid(title: str, columns: Sequence[tuple[str, Sequence[str]]]) -> Group:
+    """A table under its title (rich's own titles wrap at the width of the table)."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for head, cells in columns:
         number = any(cell[:1].isdigit() or cell[:1] == "-" for cell in cells) and head != "age"
         table.add_column(head, justify="right" if number else "left")
     for row in zip(*(cells for _, cells in columns), strict=True):
         table.add_row(*row)
-    return table
+    return Group(Text(title, style="bold"), table)
 
 
 def _write(result: example.Example, method: str, folder: Path) -> list[Path]:

@@ -143,8 +143,7 @@ def net_migration(
 
     ways = cohorts_between(start, end, interval)
     survival = _survival_of(survival_or_life_table, ways)
-    for name, array in (("start", start), ("end", end), ("survival", survival)):
-        check_lacks(name, array, "period", f"select one interval: {name}.sel(period=...)")
+    _check_periods(start, end, survival)
     codes = choice_codes("method", method, _METHODS)
     if str(children) not in _CHILDREN:
         raise SchemaError(f"children: expected one of {list(_CHILDREN)}, got {children!r}")
@@ -355,6 +354,21 @@ def _check_made_for(name: str, array: xr.DataArray, ways: Cohorts) -> None:
             f"{name}: made for {float(width):g} years, but {ways.interval:g} years lie between "
             "start and end; make it for this interval"
         )
+
+
+def _check_periods(start: xr.DataArray, end: xr.DataArray, survival: xr.DataArray) -> None:
+    """A dim period is a batch dim of both rounds, each period of the same length, or absent."""
+    if "period" not in start.dims:
+        for name, array in (("end", end), ("survival", survival)):
+            check_lacks(name, array, "period", f"select one interval: {name}.sel(period=...)")
+    else:
+        if "period" not in end.dims:
+            check_lacks("start", start, "period", "select one interval: start.sel(period=...)")
+        if instant_of(start, "start") is not None:
+            raise SchemaError(
+                "start: expected the dim 'period' or a scalar coordinate 'time' (or 'date'), got "
+                "both: the dim says when each interval starts; start.drop_vars('time')"
+            )
 
 
 def _check_even(

@@ -82,8 +82,8 @@ def load(name: str) -> xr.Dataset:
     index = _index()
     if name not in index["datasets"]:
         close = difflib.get_close_matches(str(name), names())
-        hint = f"did you mean {close}? " if close else ""
-        raise SchemaError(f"name: no dataset {name!r}; {hint}There are {names()}")
+        hint = f"Did you mean {close}? " if close else ""
+        raise SchemaError(f"name: no dataset {name!r}. {hint}There are {names()}")
     entry = index["datasets"][name]
     with _FOLDER.joinpath(f"{name}.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
