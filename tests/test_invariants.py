@@ -415,6 +415,7 @@ def population(rng, countries):
         "fertility": drawn(rng, 0.05, 0.3, FERTILE, **rates).drop_vars("age_width"),
         "sex_ratio_at_birth": drawn(rng, 1, 1.1, country=countries),
         "migration": drawn(rng, 0, 1e3, AGES, **by),
+        "separation": drawn(rng, 0, 1, AGES, country=countries, sex=SEXES).isel(age=slice(-1)),
     }
 
 
@@ -445,6 +446,12 @@ CASES = {
             "mx": drawn(rng, 1e-3, 0.1, [0, 1, 5, 10, 15], country=countries, sex=SEXES)
         },
         lambda mx: mp.survival_ratios(mp.life_table(mx), ages=range(0, 15, 3)),
+    ),
+    "separation_factors": Case(
+        lambda rng, countries: {
+            "mx": drawn(rng, 1e-3, 0.1, [0, 1, 5, 10, 15], country=countries, sex=SEXES)
+        },
+        lambda mx: mp.separation_factors(mp.life_table(mx)),
     ),
     "census_survival_ratios": Case(
         lambda rng, countries: {

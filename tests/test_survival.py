@@ -139,3 +139,49 @@ def test_census_ratios_above_one_are_named():
     with pytest.warns(mp.DataQualityWarning, match=r"above 1 in 1 cell.*age=5"):
         ratios = mp.census_survival_ratios(start, end, interval=5)
     assert np.isnan(ratios[0])
+
+
+def test_separation_factors(table):
+    shares = mp.separation_factors(table)
+    assert shares["age"].values.tolist() == list(range(0, 100, 5))
+    assert shares.attrs["units"] == "1"
+    assert float(shares["period_width"]) == 5
+    assert ((shares > 0) & (shares < 1)).all()
+    lx, L = table["lx"], table["Lx"]
+    at_50 = (L.sel(age=50) - 5 * lx.sel(age=55, drop=True)) / (
+        L.sel(age=50) - L.sel(age=55, drop=True)
+    )
+    np.testing.assert_allclose(shares.sel(age=50), at_50, rtol=1e-9)
+    last = 1 - 5 * lx.sel(age=100) / L.sel(age=95, drop=True)
+    np.testing.assert_allclose(shares.sel(age=95), last, rtol=1e-9)
+    # A wider open group pools the deaths of all who are in it.
+    short = mp.separation_factors(table, ages=range(0, 85, 5))
+    last = 1 - 5 * lx.sel(age=80) / L.sel(age=75, drop=True)
+    np.testing.assert_allclose(short.sel(age=75), last, rtol=1e-9)
+    np.testing.assert_allclose(short.sel(age=50), shares.sel(age=50), rtol=1e-14)
+
+
+def test_separation_factors_where_nobody_dies():
+    mx = xr.DataArray([0.0, 0.0, 0.02, 0.1], dims="age", coords=mp.age_coords(range(4)))
+    with pytest.warns(mp.DataQualityWarning, match="mx = 0"):
+        table = mp.life_table(mx, a0=0.5, ax="half")
+    shares = mp.separation_factors(table)
+    assert shares.values[0] == 0.5
+    assert shares.values[1] == 0.0  # all deaths are those of age 2
+
+
+def test_deaths_of_a_stationary_population_by_age(table):
+    """In it the deaths of n years at every age are n times those of the life table."""
+    ages = mp.age_coords(range(0, 105, 5))
+    survival = mp.survival_ratios(table, ages=ages)
+    Lx = table["Lx"]
+    people = mp.regroup_ages(1e5 * Lx, ages)
+    fertility = xr.DataArray([1.0], dims="age", coords={"age": [20]})
+    women = people.sel(sex="female", age=20, drop=True)
+    # As many births as the radix: 100,000 a year of each sex.
+    result = mp.project_population(
+        people, survival, fertility * (2e5 / women), 1.0, separation=mp.separation_factors(table)
+    )
+    deaths = result["deaths"].isel(period=0, drop=True)
+    expected = mp.regroup_ages(5e5 * table["dx"], ages)
+    np.testing.assert_allclose(deaths, expected.transpose(*deaths.dims), rtol=1e-9)

@@ -612,3 +612,42 @@ def test_vital_statistics_by_cohort_on_other_grids():
     net = mp.net_migration_vital(start, end, None, deaths, interval=10)
     assert net.values.tolist() == [-2.0, -1.0, -5.0]
     assert net["age"].values.tolist() == [10, 60, 70]
+
+
+# --- separation factors
+
+
+def table(lower=(0, 1, *range(5, 85, 5))):
+    mx = xr.DataArray(np.full(len(lower), 0.05), dims="age", coords=mp.age_coords(lower))
+    return mp.life_table(mx.assign_coords(sex="female"))
+
+
+def shares(value=0.5):
+    return ratios(value).isel(age=slice(-1))
+
+
+def test_separation_of_the_open_group():
+    with says(mp.AlignmentError, "separation: dim 'age'", "expected the 16 groups", r"\['80\+'\]"):
+        project(separation=ratios(0.5))
+
+
+def test_separation_outside_its_bounds():
+    odd = shares()
+    odd[1, 0, 3] = 1.2
+    with says(mp.SchemaError, "separation", "from 0 to 1, got 1.2", "country=BOL, sex=female"):
+        project(separation=odd)
+
+
+def test_separation_of_another_step():
+    with says(mp.IntervalError, "separation: made for", "10.0", "5 years"):
+        project(separation=shares().assign_coords(period_width=10.0))
+
+
+def test_separation_on_unequal_groups():
+    with says(mp.IntervalError, "ages: expected groups of one width", "0-4, 5-14"):
+        mp.separation_factors(table(), ages=[0, 5, 15])
+
+
+def test_separation_between_ages_of_the_table():
+    with says(mp.AlignmentError, "life_table: dim 'age'", r"none at \[2, 4\]"):
+        mp.separation_factors(table((0, 1, 5, 10)), ages=[0, 2, 4])

@@ -15,7 +15,7 @@ from migproj.lifetable import life_table
 from migproj.netmigration import net_migration, net_migration_vital
 from migproj.projection import project_population
 from migproj.stocks import project_stocks
-from migproj.survival import census_survival_ratios, survival_ratios
+from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
 
 __all__ = [
     "AlignmentError",
@@ -36,5 +36,6 @@ __all__ = [
     "project_population",
     "project_stocks",
     "regroup_ages",
+    "separation_factors",
     "survival_ratios",
 ]

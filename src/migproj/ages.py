@@ -20,6 +20,7 @@ __all__ = [
     "AgesLike",
     "Cohorts",
     "age_coords",
+    "closed_groups",
     "cohorts",
     "fertile_groups",
     "groups_of",
@@ -225,6 +226,12 @@ def _checked(
     if not width[-1] > 0:
         raise SchemaError(f"{name}: {_WIDTH}: expected a positive width, got {width[-1]:g}")
     return AgeGroups(tuple(lower), tuple(width))
+
+
+def closed_groups(groups: AgeGroups) -> AgeGroups:
+    """The groups without an open-ended last one."""
+    closed = len(groups) - groups.is_open
+    return AgeGroups(groups.lower[:closed], groups.width[:closed])
 
 
 def fertile_groups(fertility: xr.DataArray, population: AgeGroups) -> tuple[int, AgeGroups]:

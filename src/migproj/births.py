@@ -42,7 +42,7 @@ def births_from_rates(
         no children.
     women_start, women_end : DataArray (..., age)
         Women (persons) at the two rounds, on one age grid. Of an array with the dim ``sex``
-        the women are taken.
+        the women are taken; with both sexes, the births come in their order.
     sex_ratio_at_birth : float or DataArray (...)
         Males per female.
     interval : float
@@ -134,6 +134,8 @@ def births_from_rates(
         years,
     )
     births = births.assign_coords(sex=[FEMALE, MALE], period_width=interval)
+    if women_start.sizes.get("sex") == 2:  # in the order of the populations they will be used with
+        births = births.sel(sex=women_start["sex"].values)
     if steps == 1:
         return births.isel(age=0)
     width = int(years)

@@ -62,6 +62,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("Tx", _AGE, "person-years", "person-years lived above the lower bound", 0.0),
     VariableSpec("ex", _AGE, "years", "expectation of life at the lower bound", 0.0),
     VariableSpec("survival", _AGE, "1", "survival ratio, by the group arrived in", 0.0),
+    VariableSpec("separation", _AGE, "1", "share of a group's deaths before it is left", 0.0, 1.0),
     # estimates
     VariableSpec("net_migration", _AGE, "persons per period", "net migration"),
     VariableSpec("expected", _AGE, "persons", "survivors expected without migration"),
@@ -70,7 +71,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("fertility", _AGE, "1/year", "births per woman-year", 0.0),
     VariableSpec("sex_ratio_at_birth", (), "1", "male births per female birth", 0.0),
     VariableSpec("migration", _SEX_AGE, "persons per period", "net migrants"),
-    VariableSpec("deaths", ("sex",), "persons per period", "deaths of an interval", 0.0),
+    VariableSpec("deaths", _SEX_AGE, "persons per period", "deaths, by the group died in"),
     VariableSpec(
         "deaths_cohort", _SEX_AGE, "persons per period", "deaths, by the group arrived in"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -18,11 +19,12 @@ from migproj._checks import (
     check_ratio_at_birth,
     check_same_places,
     check_sexes,
+    where,
 )
 from migproj._choices import choice_codes
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._steps import TIMINGS, Steps, check_survival_grid, plan, same_grid
-from migproj.ages import fertile_groups
+from migproj.ages import AgeGroups, closed_groups, fertile_groups
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
 
@@ -42,6 +44,7 @@ def project_population(
     sex_ratio_at_birth: float | xr.DataArray,
     migration: xr.DataArray | None = None,
     *,
+    separation: xr.DataArray | None = None,
     timing: str | xr.DataArray = "even",
     births_exposure: Exposure = "with-migrants",
     on_negative: OnNegative = "warn",
@@ -65,6 +68,9 @@ def project_population(
     migration : DataArray (..., [period,] sex, age), optional
         Net migrants (persons per period). Their age is the one at the end of the step with
         `timing` "end" and "midpoint"; with "even", the completed age group as counted.
+    separation : DataArray (..., [period,] sex, age), optional
+        Separation factors by closed group at the start (:func:`separation_factors`). With
+        them the deaths come by age at death as well.
     timing : {"even", "end", "midpoint"} or DataArray of str (...)
         When migrants come: half at the start and half at the end of the step, all at the end,
         or all in the middle.
@@ -81,7 +87,8 @@ def project_population(
     -------
     Dataset
         ``population`` (..., time, sex, age; persons), ``births`` (..., period, sex of the
-        child, mother_age), ``deaths_cohort`` (..., period, sex, age arrived in) and
+        child, mother_age), ``deaths_cohort`` (..., period, sex, age arrived in), with
+        `separation` ``deaths`` (..., period, sex, age at death in completed groups), and
         ``net_migration`` as applied (..., period, sex, age), in persons per period;
         ``n_negative`` (...) counts cells below 0.
 
@@ -112,7 +119,10 @@ def project_population(
     where P0 (and the M/2 added to it) is the group one width younger, and for the open-ended
     group everyone of the last two. Births are B = n Σ f W; the youngest group is S B + M, S B +
     M/2 or S B + √S M. Deaths are P0 (1 - S), (P0 + M/2)(1 - S), or P0 (1 - S) + M (1 - √S), so
-    that in every cohort and in total: change = births - deaths + net migration.
+    that in every cohort and in total: change = births - deaths + net migration. With the
+    separation factors c, the deaths in the closed group x are c(x) D(x+n) + (1 - c(x-n)) D(x),
+    D being the deaths by the group arrived in; the deaths of those born all fall in the
+    youngest group, and in the open-ended one (1 - c(A-n)) D(A).
 
     References
     ----------
@@ -140,6 +150,8 @@ def project_population(
     rates = {"survival": survival, "fertility": fertility, "sex_ratio_at_birth": ratio}
     if migration is not None:
         rates["migration"] = migration
+    if separation is not None:
+        rates["separation"] = separation
     for name, array in rates.items():
         check_dims(name, array)
         check_lacks(
@@ -148,7 +160,7 @@ def project_population(
     ways = plan("population", population, rates, steps)
     first = _check_rates(population, rates, ways)
     if migration is None:
-        migration = _no_migration(population, ways)
+        migration = _zeros(population, ways.groups)
     codes = choice_codes("timing", timing, TIMINGS)
     if births_exposure not in _EXPOSURES:
         raise SchemaError(
@@ -158,7 +170,8 @@ def project_population(
         raise SchemaError(f"on_negative: expected 'warn' or 'raise', got {on_negative!r}")
     ages, fertile, count = len(ways.groups), fertility.sizes["age"], ways.count
     flows = ("period", "sex", "age")
-    projected, births, deaths, applied, negative = apply(
+    shares = _zeros(population, closed_groups(ways.groups)) if separation is None else separation
+    results = apply(
         kernels.project_population,
         [
             Input("population", population, ("sex", "age")),
@@ -166,12 +179,14 @@ def project_population(
             Input("fertility", fertility, ("period", "age"), may_lack=_PERIOD),
             Input("sex_ratio_at_birth", ratio, ("period",), may_lack=_PERIOD),
             Input("migration", migration, flows, may_lack=_PERIOD),
+            Input("separation", shares, flows, may_lack=_PERIOD),
             Input("timing", codes, dtype=np.int64),
         ],
         [
             Output("population", ("time", "sex", "age"), (count + 1, 2, ages)),
             Output("births", ("period", "sex", "mother_age"), (count, 2, fertile)),
             Output("deaths_cohort", flows, (count, 2, ages)),
+            Output("deaths", flows, (0 if separation is None else count, 2, ages)),
             Output("net_migration", flows, (count, 2, ages)),
             Output("n_negative", dtype=np.int64),
         ],
@@ -180,18 +195,13 @@ def project_population(
         _EXPOSURES[births_exposure],
         ways.width,
     )
-    result = xr.Dataset(
-        {
-            "population": projected,
-            "births": births,
-            "deaths_cohort": deaths,
-            "net_migration": applied,
-            "n_negative": negative,
-        }
-    )
+    made = {str(array.name): array for array in results}
+    if separation is None:
+        del made["deaths"]
+    result = xr.Dataset(made)
     mothers = fertile_groups(fertility, ways.groups)[1].coords("mother_age")
     result = result.assign_coords({"sex": population["sex"].values, **ways.coords(), **mothers})
-    below = counted("negative population", negative, result["population"])
+    below = counted("negative population", result["n_negative"], result["population"])
     if below and on_negative == "raise":
         raise SchemaError(
             f"project_population: {below}: more people leave than there are; check the migration "
@@ -226,15 +236,32 @@ def _check_rates(population: xr.DataArray, rates: dict[str, xr.DataArray], ways:
         same_grid("migration", rates["migration"], ways, "population")
         check_same_places("migration", rates["migration"], "population", population)
         by_sex["migration"] = rates["migration"]
+    if "separation" in rates:
+        _check_separation(rates["separation"], ways)
+        by_sex["separation"] = rates["separation"]
     for name, array in by_sex.items():
         check_dims(name, array, "sex")
     check_labels_match(by_sex, dims=["sex"])
     return first
 
 
-def _no_migration(population: xr.DataArray, ways: Steps) -> xr.DataArray:
+def _check_separation(separation: xr.DataArray, ways: Steps) -> None:
+    closed = replace(ways, groups=closed_groups(ways.groups))
+    same_grid("separation", separation, closed, "population that are closed")
+    if separation.chunks is None:
+        outside = (separation < 0) | (separation > 1)
+        if outside.any():
+            raise SchemaError(
+                "separation: expected shares from 0 to 1, got "
+                f"{float(separation.where(outside).max()):g} "
+                f"({'; '.join(where(outside, outside.values))}); "
+                "mp.separation_factors(life_table) makes them"
+            )
+
+
+def _zeros(population: xr.DataArray, groups: AgeGroups) -> xr.DataArray:
     return xr.DataArray(
-        np.zeros((2, len(ways.groups))),
+        np.zeros((2, len(groups))),
         dims=("sex", "age"),
-        coords={"sex": population["sex"].values, **ways.groups.coords()},
+        coords={"sex": population["sex"].values, **groups.coords()},
     )

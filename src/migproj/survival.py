@@ -17,7 +17,16 @@ from migproj._checks import (
     check_table,
 )
 from migproj._diagnostics import finding, warn_findings
-from migproj.ages import AgeGroups, AgesLike, Cohorts, as_groups, cohorts, groups_of
+from migproj.ages import (
+    AgeGroups,
+    AgesLike,
+    Cohorts,
+    as_groups,
+    closed_groups,
+    cohorts,
+    groups_of,
+)
+from migproj.conventions import VARIABLES
 from migproj.dates import instant_of, interval_years, snap
 from migproj.errors import AlignmentError, IntervalError
 
@@ -25,6 +34,7 @@ __all__ = [
     "arrival_coords",
     "census_survival_ratios",
     "cohorts_between",
+    "separation_factors",
     "survival_on",
     "survival_ratios",
 ]
@@ -142,6 +152,91 @@ def survival_on(life_table: xr.Dataset, groups: AgeGroups, interval: float) -> x
         np.array(groups.width),
     )
     return survival.assign_coords(arrival_coords(groups, interval))
+
+
+def separation_factors(life_table: xr.Dataset, *, ages: AgesLike | None = None) -> xr.DataArray:
+    r"""Separation factors: shares of cohort deaths that fall in the age group of the start.
+
+    Parameters
+    ----------
+    life_table : Dataset with ``lx`` and ``Tx`` (..., age)
+        As made by :func:`life_table`.
+    ages : array with an ``age`` coordinate, or sequence of int or str, optional
+        The age groups of the population: of one width, with an open-ended last one, and
+        bounds that are ages of the table. Default: the life table's own, with ages 0 and 1-4
+        put together.
+
+    Returns
+    -------
+    DataArray "separation" (..., age)
+        Share (1), by the closed group at the start of the step, which is as long as the groups
+        are wide: of those in the group who die in the step, who die before leaving it; the
+        rest die in the next group. That of the last closed group is for the pooled deaths of
+        the open-ended group. One half where nobody dies.
+
+    Raises
+    ------
+    SchemaError
+        If the life table lacks lx or Tx, or its ages are not as they should be.
+    IntervalError
+        If the groups differ in width or the last one is closed.
+    AlignmentError
+        If a bound of `ages` is no age of the life table.
+
+    Notes
+    -----
+    .. math:: c_x = \frac{L_x - n\, l_{x+n}}{L_x - L_{x+n}}, \quad
+              c_{A-n} = 1 - \frac{n\, l_A}{L_{A-n}}
+
+    Those born in the step all die in the youngest group.
+
+    References
+    ----------
+    Shryock & Siegel (1976), *The Methods and Materials of Demography*, ch. 14 (separation
+    factors); UN (2022), *World Population Prospects 2022: Methodology*.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> mx = xr.DataArray([0.02, 0.001, 0.0005, 0.02], dims="age",
+    ...                   coords=mp.age_coords(["0", "1-4", "5-9", "10+"]))
+    >>> table = mp.life_table(mx.assign_coords(sex="female"))
+    >>> mp.separation_factors(table).round(3).values
+    array([0.661, 0.001])
+    """
+    check_table("life_table", life_table, "lx", "Tx")
+    table = groups_of(life_table, "life_table")
+    groups = _collapsed(table) if ages is None else as_groups(ages)
+    if groups.step is None or not groups.is_open:
+        raise IntervalError(
+            "ages: expected groups of one width (the step) and an open-ended last one, got "
+            f"{', '.join(groups.labels[:8])}; mp.regroup_ages brings counts to one width"
+        )
+    odd = [low for low in groups.lower if low not in table.lower]
+    if odd:
+        raise AlignmentError(
+            f"life_table: dim 'age': expected the bounds of the population's groups among its "
+            f"ages, got none at {odd[:5]} ({', '.join(table.labels[:8])}, ...)"
+        )
+    lx, Tx = (
+        life_table[name].astype(np.float64).drop_vars("age_width", errors="ignore")
+        for name in ("lx", "Tx")
+    )
+    closed = list(groups.lower[:-1])
+    survivors = groups.step * _at(lx, list(groups.lower[1:]), closed)
+    lived = _at(Tx, closed, closed) - _at(Tx, list(groups.lower[1:]), closed)
+    later = lived.shift(age=-1, fill_value=0.0)
+    die = lived - later
+    factors = ((lived - survivors) / die.where(die != 0)).where(die != 0, 0.5)
+    factors = factors.transpose(*lx.dims).rename("separation")
+    factors.attrs = {"units": VARIABLES["separation"].units}
+    coords = closed_groups(groups).coords().assign(period_width=groups.step)
+    return factors.assign_coords(coords)
+
+
+def _at(array: xr.DataArray, ages: list[int], labels: list[int]) -> xr.DataArray:
+    """The values at `ages` under the labels `labels`."""
+    return array.sel(age=ages).assign_coords(age=labels)
 
 
 def arrival_coords(groups: AgeGroups, interval: float) -> xr.Coordinates:

@@ -20,9 +20,13 @@ def clean(array, **names):
     return array.drop_vars(extra).rename(location="country", **names)
 
 
-def test_life_expectancy_at_birth(wpp):
+def death_rates(wpp):
     groups = ["0", "1-4", *(f"{age}-{age + 4}" for age in range(5, 100, 5)), "100+"]
-    mx = clean(wpp["mx"], age_mx="age").assign_coords(mp.age_coords(groups))
+    return clean(wpp["mx"], age_mx="age").assign_coords(mp.age_coords(groups))
+
+
+def test_life_expectancy_at_birth(wpp):
+    mx = death_rates(wpp)
     with pytest.warns(mp.DataQualityWarning, match="qx > 1.*country=144, sex=female"):
         table = mp.life_table(mx)
     # Sri Lanka's m(95) = 4.9 would make q(95) > 1 (README of the reference): counted there only.
@@ -35,3 +39,37 @@ def test_life_expectancy_at_birth(wpp):
     printed = np.round(estimates.values, 2) == np.round(published.isel(period=slice(14)).values, 2)
     assert printed.mean() >= 0.85
     assert np.percentile(difference, 99) <= 0.08
+
+
+def test_projection_of_the_estimated_migration_returns_the_populations(wpp):
+    """2020-2100: all 201 countries, migrants at the end or evenly as the UN has it."""
+    future = slice(14, None)  # the periods from 2020 on
+    starts = wpp["year"].values[future][:-1].astype(float)
+    mx = death_rates(wpp).isel(period=future).assign_coords(period=starts)
+    survival = mp.survival_ratios(mp.life_table(mx))
+    people = clean(wpp["population"], year="time").assign_coords(survival["age"].coords)
+    people = people.drop_vars(["age_start", "period_width"]).isel(time=future)
+    start = people.isel(time=slice(-1)).rename(time="period").assign_coords(period=starts)
+    end = people.isel(time=slice(1, None)).rename(time="period").assign_coords(period=starts)
+    fertility = clean(wpp["asfr"], age_fert="age").isel(period=future)
+    fertility = fertility.assign_coords(period=starts, age=range(15, 50, 5))
+    ratio = clean(wpp["srb"]).isel(period=future).assign_coords(period=starts)
+    code = clean(wpp["mig_code_inferred"])
+    timing = code.copy(data=np.where(code == 9, "end", "even"))
+    assert set(np.unique(code)) == {0, 9}
+
+    births = mp.births_from_rates(fertility, start, end, ratio, interval=5)
+    estimate = mp.net_migration(start, end, survival, births=births, method=timing, interval=5)
+    # Where nobody is left at 100+ in print, rounding leaves a few of -1e-17.
+    with pytest.warns(mp.DataQualityWarning, match="negative population in .*age=100"):
+        result = mp.project_population(
+            people.isel(time=0, drop=True),
+            survival,
+            fertility,
+            ratio,
+            estimate["net_migration"],
+            timing=timing,
+        )
+    assert float(result["population"].min()) > -1e-12
+    projected = result["population"].transpose(*people.dims)
+    assert np.abs(projected.values - people.values).max() < 1e-6  # thousands

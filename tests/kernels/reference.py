@@ -304,6 +304,16 @@ def step_population(P0, S, fertility, srb, M, timing, exposure, years):
     return P1, born, deaths
 
 
+def deaths_by_age(cohort, shares):
+    """Deaths by completed age at death, from those by group arrived in and separation factors."""
+    deaths = np.zeros(len(cohort))
+    deaths[0] = cohort[0]
+    for x, share in enumerate(shares):  # the cohort that leaves group x
+        deaths[x] += share * cohort[x + 1]
+        deaths[x + 1] += (1 - share) * cohort[x + 1]
+    return deaths
+
+
 def step_stock(P0, S, arrivals, hazard, timing, years, entering=0.0):
     """One step of a migrant stock: people after it, deaths and emigrants by group arrived in."""
     M = arrivals

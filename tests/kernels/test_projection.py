@@ -127,6 +127,33 @@ def test_timing_by_country():
         assert_projected(got, {k: v[c] for k, v in drawn.items()}, TIMINGS[c], "with-migrants")
 
 
+def test_deaths_by_age_at_death():
+    drawn = draw(np.random.default_rng(46), 3)
+    inputs = labelled(drawn)
+    shares = np.random.default_rng(47).uniform(0.1, 0.9, (2, PERIODS, len(AGES) - 1))
+    separation = xr.DataArray(
+        shares,
+        dims=("sex", "period", "age"),
+        coords={
+            "sex": SEXES,
+            "period": inputs["survival"]["period"].values,
+            **mp.age_coords(AGES[:-1], open_ended=False),
+        },
+    )
+    result = mp.project_population(**inputs, separation=separation)
+    assert result["deaths"].dims == result["deaths_cohort"].dims
+    for c in range(3):
+        for p in range(PERIODS):
+            for sex in range(2):
+                cohort = result["deaths_cohort"].values[c, p, sex]
+                want = reference.deaths_by_age(cohort, shares[sex, p])
+                np.testing.assert_allclose(result["deaths"].values[c, p, sex], want, rtol=1e-13)
+    total = result["deaths"].sum("age")
+    np.testing.assert_allclose(total, result["deaths_cohort"].sum("age"), rtol=1e-13)
+    without = mp.project_population(**inputs)
+    xr.testing.assert_identical(result.drop_vars("deaths"), without)
+
+
 def test_negative_population_is_counted_named_and_kept():
     drawn = draw(np.random.default_rng(44), 3)
     drawn["migration"][1, 0, 1, 3] = -1e5
@@ -148,6 +175,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
     sizes = {"population": 2, "survival": 3, "fertility": 1, "ratio": 2, "migration": 4}
     inputs = {name: draw(rng, size)[name] for name, size in sizes.items()}
     inputs["survival"] = inputs["survival"][:, :1].copy()  # one for all periods
+    inputs["separation"] = rng.uniform(0.2, 0.8, (2, 1, 2, ages - 1))
     codes = np.array([kernels.END, kernels.EVEN, kernels.MIDPOINT])
     arrays = [*inputs.values(), codes]
     rows = [reference.picks(rng, n, len(x)) for x in arrays]
@@ -155,8 +183,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
     outs = [
         np.full((n, PERIODS + 1, 2, ages), np.nan),
         np.full((n, PERIODS, 2, 3), np.nan),
-        np.full((n, PERIODS, 2, ages), np.nan),
-        np.full((n, PERIODS, 2, ages), np.nan),
+        *(np.full((n, PERIODS, 2, ages), np.nan) for _ in range(3)),
     ]
     negative = np.full(n, -1)
     paired = [x for pair in zip(arrays, rows, strict=True) for x in pair]
@@ -178,6 +205,11 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         drawn = {name: x[r[b]] for (name, x), r in zip(inputs.items(), rows[:-1], strict=True)}
         o = out_row[b]
         timing = TIMINGS[codes[rows[-1][b]]]
+        shares = drawn.pop("separation")[0]
         assert_projected([x[o] for x in outs[:3]], drawn, timing, exposure, SEXES[::-1])
-        np.testing.assert_array_equal(outs[3][o], drawn["migration"])
+        for p in range(PERIODS):
+            for sex in range(2):
+                want = reference.deaths_by_age(outs[2][o, p, sex], shares[sex])
+                np.testing.assert_allclose(outs[3][o, p, sex], want, rtol=1e-13)
+        np.testing.assert_array_equal(outs[4][o], drawn["migration"])
         assert negative[o] == 0

@@ -26,11 +26,14 @@ def project_population(
     ratio_row: IntArray,
     migration: FloatArray,  # (rows, periods or 1, sexes, ages)
     migration_row: IntArray,
+    separation: FloatArray,  # (rows, periods or 1, sexes, ages - 1): by closed group at the start
+    separation_row: IntArray,
     timing: IntArray,  # (rows): codes above
     timing_row: IntArray,
     population: FloatArray,  # outputs (rows, periods + 1, sexes, ages)
     births: FloatArray,  # (rows, periods, sexes, fertile ages)
     deaths: FloatArray,  # (rows, periods, sexes, ages): by age of arrival
+    deaths_period: FloatArray,  # (rows, periods or 0: not wanted, sexes, ages): by age at death
     applied: FloatArray,  # (rows, periods, sexes, ages)
     n_negative: IntArray,  # (rows)
     out_row: IntArray,
@@ -52,6 +55,9 @@ def project_population(
     population_ = population.reshape(-1)
     births_ = births.reshape(-1)
     deaths_ = deaths.reshape(-1)
+    separation_ = separation.reshape(-1)
+    deaths_period_ = deaths_period.reshape(-1)
+    wanted = deaths_period.shape[1] > 0
     applied_ = applied.reshape(-1)
     for b in range(lo, hi):
         o = uintp(out_row[b])
@@ -140,6 +146,23 @@ def project_population(
                     half = math.sqrt(s) * m
                     population_[new + i] = s * newborn + half
                     deaths_[out + i] = newborn - s * newborn + m - half
+
+            if wanted:
+                for sex in range(2):
+                    first_ = out + uintp(sex) * ages
+                    c = uintp(
+                        separation_row[b] * separation.shape[1] + min(p, separation.shape[1] - 1)
+                    )
+                    c = (c * uintp(2) + uintp(sex)) * (ages - one)
+                    # Of each cohort's deaths a share in the group left, the rest in the next.
+                    left = deaths_[first_]
+                    for k in range(ages - one):
+                        i = uintp(k)
+                        dead = deaths_[first_ + i + one]
+                        before = separation_[c + i] * dead
+                        deaths_period_[first_ + i] = left + before
+                        left = dead - before
+                    deaths_period_[first_ + ages - one] = left
 
             for k in range(row):
                 i = uintp(k)
