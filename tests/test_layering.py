@@ -20,6 +20,7 @@ FLOW = [
     ["births"],
     ["netmigration"],
     ["_steps"],
+    ["_components"],
     ["projection"],
     ["stocks"],
     ["indicators"],

@@ -22,9 +22,11 @@ __all__ = [
     "age_coords",
     "closed_groups",
     "cohorts",
+    "covering",
     "fertile_groups",
     "groups_of",
     "regroup_ages",
+    "unions",
 ]
 
 AgesLike: TypeAlias = (
@@ -234,7 +236,9 @@ def closed_groups(groups: AgeGroups) -> AgeGroups:
     return AgeGroups(groups.lower[:closed], groups.width[:closed])
 
 
-def fertile_groups(fertility: xr.DataArray, population: AgeGroups) -> tuple[int, AgeGroups]:
+def fertile_groups(
+    fertility: xr.DataArray, population: AgeGroups, name: str = "fertility"
+) -> tuple[int, AgeGroups]:
     """Where the ages of fertility begin among the population's groups, and those groups.
 
     Widths come from the population by label; an ``age_width`` of fertility must agree.
@@ -244,7 +248,7 @@ def fertile_groups(fertility: xr.DataArray, population: AgeGroups) -> tuple[int,
     SchemaError
         If the ages are no contiguous part of the population's closed groups.
     """
-    given = groups_of(fertility, "fertility")
+    given = groups_of(fertility, name)
     lower = given.lower
     first = population.lower.index(lower[0]) if lower[0] in population.lower else -1
     part = slice(first, first + len(lower))
@@ -252,7 +256,7 @@ def fertile_groups(fertility: xr.DataArray, population: AgeGroups) -> tuple[int,
     if first < 0 or population.lower[part] != lower or part.stop > closed:
         odd = [low for low in lower if low not in population.lower[:closed]]
         raise SchemaError(
-            f"fertility: dim 'age': expected a contiguous part of the population's closed groups "
+            f"{name}: dim 'age': expected a contiguous part of the population's closed groups "
             f"({population.lower[0]} to {population.labels[closed - 1]}), got {list(lower[:8])}; "
             f"not among them: {odd[:5]}"
         )
@@ -261,7 +265,7 @@ def fertile_groups(fertility: xr.DataArray, population: AgeGroups) -> tuple[int,
     stated = (*given.width[:-1], min(given.width[-1], groups.width[-1]))
     if stated != groups.width or given.width[-1] < groups.width[-1]:
         raise SchemaError(
-            f"fertility: {_WIDTH}: expected the population's widths {list(groups.width[:8])}, got "
+            f"{name}: {_WIDTH}: expected the population's widths {list(groups.width[:8])}, got "
             f"{list(given.width[:8])}; mp.regroup_ages brings counts to one grid"
         )
     return first, groups
@@ -407,18 +411,7 @@ def regroup_ages(array: xr.DataArray, ages: AgesLike) -> xr.DataArray:
 
     have = groups_of(array, "array")
     want = as_groups(ages, open_ended=have.is_open)
-    if want.lower[0] != have.lower[0] or want.upper[-1] != have.upper[-1]:
-        raise SchemaError(
-            f"ages: expected groups from {have.lower[0]} to {have.upper[-1]:g} like the array's, "
-            f"got {want.lower[0]} to {want.upper[-1]:g}: people would be lost or invented"
-        )
-    cut = [low for low in want.lower if low not in have.lower]
-    if cut:
-        raise SchemaError(
-            f"ages: the bound(s) {cut[:5]} fall inside groups of the array "
-            f"({', '.join(have.labels[:8])}, ...); expected unions of its groups"
-        )
-    offsets = np.array([*(have.lower.index(low) for low in want.lower), len(have)], dtype=np.int64)
+    offsets = unions(have, want, "array")
     (result,) = apply(
         kernels.regroup,
         [Input("array", array, ("age",))],
@@ -429,6 +422,43 @@ def regroup_ages(array: xr.DataArray, ages: AgesLike) -> xr.DataArray:
     instants = {name: coord for name, coord in array.coords.items() if name not in result.coords}
     kept = {name: coord for name, coord in instants.items() if "age" not in coord.dims}
     return result.assign_coords(want.coords()).assign_coords(kept).rename(array.name)
+
+
+def unions(have: AgeGroups, want: AgeGroups, name: str) -> npt.NDArray[np.int64]:
+    """Offsets of wider groups among narrower ones: group g is offsets[g]:offsets[g + 1] of them.
+
+    Raises
+    ------
+    SchemaError
+        If a wanted group cuts a group, or some ages would be lost.
+    """
+    if want.lower[0] != have.lower[0] or want.upper[-1] != have.upper[-1]:
+        raise SchemaError(
+            f"ages: expected groups from {have.lower[0]} to {have.upper[-1]:g} like those of "
+            f"{name}, got {want.lower[0]} to {want.upper[-1]:g}: people would be lost or invented"
+        )
+    cut = [low for low in want.lower if low not in have.lower]
+    if cut:
+        raise SchemaError(
+            f"ages: the bound(s) {cut[:5]} fall inside groups of {name} "
+            f"({', '.join(have.labels[:8])}, ...); expected unions of its groups"
+        )
+    return np.array([*(have.lower.index(low) for low in want.lower), len(have)], dtype=np.int64)
+
+
+def covering(part: AgeGroups, groups: AgeGroups) -> tuple[AgeGroups, npt.NDArray[np.int64]]:
+    """Those of `groups` that hold some of `part`, and their offsets in it, as in `unions`."""
+    holds = [
+        g
+        for g, (low, high) in enumerate(zip(groups.lower, groups.upper, strict=True))
+        if low < part.upper[-1] and high > part.lower[0]
+    ]
+    found = slice(holds[0], holds[-1] + 1)
+    bounds = [part.lower.index(max(groups.lower[g], part.lower[0])) for g in holds]
+    return (
+        AgeGroups(groups.lower[found], groups.width[found]),
+        np.array([*bounds, len(part)], dtype=np.int64),
+    )
 
 
 def as_groups(ages: AgesLike, *, open_ended: bool = True) -> AgeGroups:

@@ -66,6 +66,12 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     # estimates
     VariableSpec("net_migration", _AGE, "persons per period", "net migration"),
     VariableSpec("expected", _AGE, "persons", "survivors expected without migration"),
+    VariableSpec(
+        "net_migration_unapplied",
+        _AGE,
+        "persons per period",
+        "net migration given less net migration applied",
+    ),
     # components of change
     VariableSpec("births", ("sex",), "persons per period", "births of an interval", 0.0),
     VariableSpec("fertility", _AGE, "1/year", "births per woman-year", 0.0),

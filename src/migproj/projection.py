@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from collections.abc import Hashable, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
-from migproj._checks import (
-    as_number,
-    check_counts,
-    check_dims,
-    check_labels_match,
-    check_lacks,
-    check_rates,
-    check_ratio_at_birth,
-    check_same_places,
-    check_sexes,
-    where,
-)
+from migproj._checks import as_number
 from migproj._choices import choice_codes
+from migproj._components import components
 from migproj._diagnostics import counted, finding, warn_findings
-from migproj._steps import TIMINGS, Steps, check_survival_grid, plan, same_grid
-from migproj.ages import AgeGroups, closed_groups, fertile_groups
+from migproj._steps import TIMINGS
+from migproj.ages import AgesLike, as_groups, covering, unions
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
 
 __all__ = ["project_population"]
 
 Exposure: TypeAlias = Literal["with-migrants", "ccmpp"]
-OnNegative: TypeAlias = Literal["warn", "raise"]
+OnNegative: TypeAlias = Literal["warn", "raise", "limit"]
 
 _EXPOSURES: Final = {"with-migrants": 1, "ccmpp": 0}
-_PERIOD: Final = ("period",)
+_ON_NEGATIVE: Final = ("warn", "raise", "limit")
+#: What a projection can return, in the order of the kernel's outputs.
+_OUTPUTS: Final = (
+    "population",
+    "births",
+    "deaths_cohort",
+    "deaths",
+    "net_migration",
+    "net_migration_unapplied",
+)
 
 
 def project_population(
@@ -44,10 +43,14 @@ def project_population(
     sex_ratio_at_birth: float | xr.DataArray,
     migration: xr.DataArray | None = None,
     *,
+    migration_schedule: xr.DataArray | None = None,
+    fertility_pattern: xr.DataArray | None = None,
     separation: xr.DataArray | None = None,
     timing: str | xr.DataArray = "even",
     births_exposure: Exposure = "with-migrants",
     on_negative: OnNegative = "warn",
+    keep: Sequence[str] | None = None,
+    age_groups: AgesLike | None = None,
     steps: int | None = None,
 ) -> xr.Dataset:
     r"""Project a population of two sexes by cohort components, in steps of the age width.
@@ -62,12 +65,19 @@ def project_population(
         Survival ratios over one step by the group arrived in (:func:`survival_ratios`).
     fertility : DataArray (..., [period,] age)
         Births per woman-year; its ages are a contiguous part of the population's, other ages
-        bear no children.
+        bear no children. With a `fertility_pattern`, total fertility (..., [period]): children
+        per woman.
     sex_ratio_at_birth : float or DataArray (..., [period])
         Males per female.
     migration : DataArray (..., [period,] sex, age), optional
         Net migrants (persons per period). Their age is the one at the end of the step with
-        `timing` "end" and "midpoint"; with "even", the completed age group as counted.
+        `timing` "end" and "midpoint"; with "even", the completed age group as counted. With a
+        `migration_schedule`, their totals (..., [period,] [sex]).
+    migration_schedule : DataArray (..., [period,] sex, age), optional
+        Shares (1) of the totals: they sum to 1 over sex and age, or over age where the totals
+        are by sex. Those of a net migration may be negative in places.
+    fertility_pattern : DataArray (..., [period,] age), optional
+        Shares (1) of total fertility by age of mother, which sum to 1.
     separation : DataArray (..., [period,] sex, age), optional
         Separation factors by closed group at the start (:func:`separation_factors`). With
         them the deaths come by age at death as well.
@@ -78,8 +88,15 @@ def project_population(
         Women exposed are the mean of the start's and the end's. "with-migrants": the end's
         hold all migrants of the step (UN WPP 2019). "ccmpp": with "end" the end's leave them
         out; with "even" and "midpoint" half of them are added to the start's.
-    on_negative : {"warn", "raise"}
-        What to do about a negative population: keep, count and name it, or raise.
+    on_negative : {"warn", "raise", "limit"}
+        What to do about a negative population: keep, count and name it; raise; or limit
+        emigration, in each group, to the people there.
+    keep : sequence of str, optional
+        The variables wanted, of those below; the others are not stored. Default: all.
+    age_groups : array with an ``age`` coordinate, or sequence of int or str, optional
+        Wider age groups, as in :func:`regroup_ages`, in which to return everything; the
+        projection itself is by the population's own. Births come by the groups of mothers
+        that hold fertile ages.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
 
@@ -90,7 +107,8 @@ def project_population(
         child, mother_age), ``deaths_cohort`` (..., period, sex, age arrived in), with
         `separation` ``deaths`` (..., period, sex, age at death in completed groups), and
         ``net_migration`` as applied (..., period, sex, age), in persons per period;
-        ``n_negative`` (...) counts cells below 0.
+        ``n_negative`` (...) counts cells below 0. With `on_negative` "limit" also
+        ``net_migration_unapplied``: what was given less what was applied.
 
     Raises
     ------
@@ -124,6 +142,10 @@ def project_population(
     D being the deaths by the group arrived in; the deaths of those born all fall in the
     youngest group, and in the open-ended one (1 - c(A-n)) D(A).
 
+    "limit" keeps P1, and with "even" P0 + M/2 as well, at 0 or more: M is raised to -S P0, with
+    "midpoint" to -√S P0, and with "even" to the larger of -2 P0 and -2 S (P0 + M/2) of its own
+    group.
+
     References
     ----------
     Preston, Heuveline & Guillot (2001), *Demography*, ch. 6; UN (2019), *World Population
@@ -143,125 +165,106 @@ def project_population(
     """
     from migproj._kernels import projection as kernels
 
-    check_dims("population", population, "sex", "age")
-    check_sexes("population", population, both=True)
-    check_counts("population", population)
-    ratio = as_number("sex_ratio_at_birth", sex_ratio_at_birth)
-    rates = {"survival": survival, "fertility": fertility, "sex_ratio_at_birth": ratio}
-    if migration is not None:
-        rates["migration"] = migration
-    if separation is not None:
-        rates["separation"] = separation
-    for name, array in rates.items():
-        check_dims(name, array)
-        check_lacks(
-            name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
-        )
-    ways = plan("population", population, rates, steps)
-    first = _check_rates(population, rates, ways)
-    if migration is None:
-        migration = _zeros(population, ways.groups)
+    parts = components(
+        population,
+        {
+            "survival": survival,
+            "fertility": fertility,
+            "fertility_pattern": fertility_pattern,
+            "sex_ratio_at_birth": as_number("sex_ratio_at_birth", sex_ratio_at_birth),
+            "migration": migration,
+            "migration_schedule": migration_schedule,
+            "separation": separation,
+        },
+        steps,
+    )
     codes = choice_codes("timing", timing, TIMINGS)
     if births_exposure not in _EXPOSURES:
         raise SchemaError(
             f"births_exposure: expected one of {list(_EXPOSURES)}, got {births_exposure!r}"
         )
-    if on_negative not in ("warn", "raise"):
-        raise SchemaError(f"on_negative: expected 'warn' or 'raise', got {on_negative!r}")
-    ages, fertile, count = len(ways.groups), fertility.sizes["age"], ways.count
-    flows = ("period", "sex", "age")
-    shares = _zeros(population, closed_groups(ways.groups)) if separation is None else separation
+    if on_negative not in _ON_NEGATIVE:
+        raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
+    limit = on_negative == "limit"
+    kept = _kept(keep, separation is not None, limit)
+    ways = parts.ways
+    groups = ways.groups if age_groups is None else as_groups(age_groups)
+    offsets = unions(ways.groups, groups, "population")
+    mothers, mother_offsets = covering(parts.fertile, groups)
+    ages = (ways.count, 2, len(groups))
+    sizes = {
+        "population": (ways.count + 1, 2, len(groups)),
+        "births": (ways.count, 2, len(mothers)),
+    }
     results = apply(
         kernels.project_population,
+        [*parts.inputs(), Input("timing", codes, dtype=np.int64)],
         [
-            Input("population", population, ("sex", "age")),
-            Input("survival", survival, ("period", "sex", "age"), may_lack=_PERIOD),
-            Input("fertility", fertility, ("period", "age"), may_lack=_PERIOD),
-            Input("sex_ratio_at_birth", ratio, ("period",), may_lack=_PERIOD),
-            Input("migration", migration, flows, may_lack=_PERIOD),
-            Input("separation", shares, flows, may_lack=_PERIOD),
-            Input("timing", codes, dtype=np.int64),
-        ],
-        [
-            Output("population", ("time", "sex", "age"), (count + 1, 2, ages)),
-            Output("births", ("period", "sex", "mother_age"), (count, 2, fertile)),
-            Output("deaths_cohort", flows, (count, 2, ages)),
-            Output("deaths", flows, (0 if separation is None else count, 2, ages)),
-            Output("net_migration", flows, (count, 2, ages)),
+            *(
+                Output(name, _dims(name), sizes.get(name, ages) if name in kept else (0, 0, 0))
+                for name in _OUTPUTS
+            ),
             Output("n_negative", dtype=np.int64),
         ],
-        first,
+        offsets,
+        mother_offsets,
+        ways.count,
+        parts.first,
         population["sex"].values.tolist().index(FEMALE),
         _EXPOSURES[births_exposure],
+        int(limit),
         ways.width,
     )
-    made = {str(array.name): array for array in results}
-    if separation is None:
-        del made["deaths"]
-    result = xr.Dataset(made)
-    mothers = fertile_groups(fertility, ways.groups)[1].coords("mother_age")
-    result = result.assign_coords({"sex": population["sex"].values, **ways.coords(), **mothers})
-    below = counted("negative population", result["n_negative"], result["population"])
+    result = xr.Dataset({str(a.name): a for a in results if a.name in (*kept, "n_negative")})
+    coords = {**ways.coords(), **groups.coords(), **mothers.coords("mother_age")}
+    coords["sex"] = population["sex"].values
+    result = result.assign_coords({name: c for name, c in coords.items() if _used(name, c, result)})
+    below = _negative(result, age_groups is None)
     if below and on_negative == "raise":
         raise SchemaError(
             f"project_population: {below}: more people leave than there are; check the migration "
-            "of these groups, or keep the cells with on_negative='warn'"
+            "of these groups, keep the cells with on_negative='warn', or limit it with 'limit'"
         )
     warn_findings("project_population", [finding("survival ratios above 1", survival > 1), below])
     return result
 
 
-def _check_rates(population: xr.DataArray, rates: dict[str, xr.DataArray], ways: Steps) -> int:
-    """Check the inputs of a projection; return the first fertile group."""
-    survival, fertility = rates["survival"], rates["fertility"]
-    check_survival_grid(survival, ways, "population")
-    check_ratio_at_birth("sex_ratio_at_birth", rates["sex_ratio_at_birth"])
-    check_dims("fertility", fertility, "age")
-    check_rates("fertility", fertility)
-    for name in ("fertility", "sex_ratio_at_birth"):
-        check_lacks(
-            name,
-            rates[name],
-            "sex",
-            f"it is one for both sexes: {name}.sel(sex='female', drop=True)",
-        )
-    first, fertile = fertile_groups(fertility, ways.groups)
-    if first == 0:
+def _dims(name: str) -> tuple[str, str, str]:
+    if name == "population":
+        return ("time", "sex", "age")
+    return ("period", "sex", "mother_age" if name == "births" else "age")
+
+
+def _kept(keep: Sequence[str] | None, separation: bool, limit: bool) -> tuple[str, ...]:
+    """The variables wanted, of those that can be made."""
+    able = [
+        name
+        for name in _OUTPUTS
+        if (name != "deaths" or separation) and (name != "net_migration_unapplied" or limit)
+    ]
+    if keep is None:
+        return tuple(able)
+    wanted = [keep] if isinstance(keep, str) else list(keep)
+    if "deaths" in wanted and not separation:
         raise SchemaError(
-            f"fertility: dim 'age': expected mothers older than {ways.width:g} years (one step), "
-            f"got {fertile.labels[0]}; select ages of childbearing, such as 15-49"
+            "keep: 'deaths' (by age at death) need separation=; mp.separation_factors(life_table) "
+            "makes them. Deaths by cohort are 'deaths_cohort'"
         )
-    by_sex = {"population": population, "survival": survival}
-    if "migration" in rates:
-        same_grid("migration", rates["migration"], ways, "population")
-        check_same_places("migration", rates["migration"], "population", population)
-        by_sex["migration"] = rates["migration"]
-    if "separation" in rates:
-        _check_separation(rates["separation"], ways)
-        by_sex["separation"] = rates["separation"]
-    for name, array in by_sex.items():
-        check_dims(name, array, "sex")
-    check_labels_match(by_sex, dims=["sex"])
-    return first
+    odd = [name for name in wanted if name not in able]
+    if odd or not wanted:
+        raise SchemaError(f"keep: expected some of {able}, got {odd or wanted}")
+    return tuple(name for name in able if name in wanted)
 
 
-def _check_separation(separation: xr.DataArray, ways: Steps) -> None:
-    closed = replace(ways, groups=closed_groups(ways.groups))
-    same_grid("separation", separation, closed, "population that are closed")
-    if separation.chunks is None:
-        outside = (separation < 0) | (separation > 1)
-        if outside.any():
-            raise SchemaError(
-                "separation: expected shares from 0 to 1, got "
-                f"{float(separation.where(outside).max()):g} "
-                f"({'; '.join(where(outside, outside.values))}); "
-                "mp.separation_factors(life_table) makes them"
-            )
+def _used(name: Hashable, coord: Any, result: xr.Dataset) -> bool:
+    """Whether a coordinate lies along a dim that the result has."""
+    dims = coord.dims if isinstance(coord, xr.DataArray) else (str(name).removesuffix("_width"),)
+    return all(dim in result.dims for dim in dims)
 
 
-def _zeros(population: xr.DataArray, groups: AgeGroups) -> xr.DataArray:
-    return xr.DataArray(
-        np.zeros((2, len(groups))),
-        dims=("sex", "age"),
-        coords={"sex": population["sex"].values, **groups.coords()},
-    )
+def _negative(result: xr.Dataset, by_cell: bool) -> str:
+    """Where the population is negative: by cell if every cell is there."""
+    count = result["n_negative"]
+    if by_cell and "population" in result:
+        return counted("negative population", count, result["population"])
+    return finding("negative population", count > 0)

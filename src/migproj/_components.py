@@ -1,0 +1,230 @@
+"""The inputs of a population projection: checked, and in the form that the kernel takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from migproj._apply import Input
+from migproj._checks import (
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_lacks,
+    check_numbers,
+    check_rates,
+    check_ratio_at_birth,
+    check_same_places,
+    check_sexes,
+    where,
+)
+from migproj._steps import Steps, check_survival_grid, plan, same_grid
+from migproj.ages import AgeGroups, closed_groups, fertile_groups
+from migproj.errors import SchemaError
+
+__all__ = ["Components", "components"]
+
+_PERIOD: Final = ("period",)
+_FLOWS: Final = ("period", "sex", "age")
+#: Shares that miss 1 by more than this are no shares.
+_SHARES: Final = 1e-6
+#: No population has more children per woman.
+_MOST_CHILDREN: Final = 15.0
+
+
+@dataclass(frozen=True)
+class Components:
+    """Rates and counts of a projection, some as a level (or totals) times a pattern."""
+
+    ways: Steps
+    population: xr.DataArray
+    survival: xr.DataArray
+    fertility: xr.DataArray  # by age: rates, or a pattern
+    level: xr.DataArray  # what the pattern is multiplied by
+    ratio: xr.DataArray
+    schedule: xr.DataArray  # by sex and age: migrants, or shares
+    totals: xr.DataArray  # what the shares are multiplied by
+    separation: xr.DataArray
+    first: int  # the first fertile group
+    fertile: AgeGroups
+
+    def inputs(self) -> list[Input]:
+        """The inputs of the kernel, in its order."""
+        return [
+            Input("population", self.population, ("sex", "age")),
+            Input("survival", self.survival, _FLOWS, may_lack=_PERIOD),
+            Input("fertility", self.fertility, ("period", "age"), may_lack=_PERIOD),
+            Input("total fertility", self.level, _PERIOD, may_lack=_PERIOD),
+            Input("sex_ratio_at_birth", self.ratio, _PERIOD, may_lack=_PERIOD),
+            Input("migration", self.schedule, _FLOWS, may_lack=_PERIOD),
+            Input("migration totals", self.totals, ("period", "sex"), may_lack=("period", "sex")),
+            Input("separation", self.separation, _FLOWS, may_lack=_PERIOD),
+        ]
+
+
+def components(
+    population: xr.DataArray,
+    given: Mapping[str, xr.DataArray | None],
+    steps: int | None,
+) -> Components:
+    """Check the inputs of a projection (`given` by the names of its parameters) together."""
+    check_dims("population", population, "sex", "age")
+    check_sexes("population", population, both=True)
+    check_counts("population", population)
+    rates = {name: array for name, array in given.items() if array is not None}
+    for name, array in rates.items():
+        check_dims(name, array)
+        check_lacks(
+            name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
+        )
+    ways = plan("population", population, rates, steps)
+    check_survival_grid(rates["survival"], ways, "population")
+    check_ratio_at_birth("sex_ratio_at_birth", rates["sex_ratio_at_birth"])
+    fertility, level, first, fertile = _fertility(rates, ways)
+    schedule, totals = _migration(rates, population, ways)
+    if "separation" in rates:
+        _check_separation(rates["separation"], ways)
+    by_sex = {"population": population, "survival": rates["survival"], "migration": schedule}
+    separation = rates.get("separation", _zeros(population, closed_groups(ways.groups)))
+    by_sex["separation"] = separation
+    for name, array in by_sex.items():
+        check_dims(name, array, "sex")
+    if "sex" in totals.dims:
+        by_sex["migration totals"] = totals
+    check_labels_match(by_sex, dims=["sex"])
+    return Components(
+        ways=ways,
+        population=population,
+        survival=rates["survival"],
+        fertility=fertility,
+        level=level,
+        ratio=rates["sex_ratio_at_birth"],
+        schedule=schedule,
+        totals=totals,
+        separation=separation,
+        first=first,
+        fertile=fertile,
+    )
+
+
+def _fertility(
+    rates: Mapping[str, xr.DataArray], ways: Steps
+) -> tuple[xr.DataArray, xr.DataArray, int, AgeGroups]:
+    """Fertility by age and what it is multiplied by, with the fertile groups and the first."""
+    fertility, level, name = rates["fertility"], xr.DataArray(1.0), "fertility"
+    if "fertility_pattern" in rates:
+        total, fertility, name = fertility, rates["fertility_pattern"], "fertility_pattern"
+        check_lacks(
+            "fertility",
+            total,
+            "age",
+            "with a fertility_pattern it is total fertility, children per woman",
+        )
+        _check_total_fertility(total)
+        level = total / ways.width
+    check_dims(name, fertility, "age")
+    check_rates(name, fertility)
+    for key in ("fertility", "fertility_pattern", "sex_ratio_at_birth"):
+        if key in rates:
+            mend = f"it is one for both sexes: {key}.sel(sex='female', drop=True)"
+            check_lacks(key, rates[key], "sex", mend)
+    if name == "fertility_pattern":
+        _check_shares(name, fertility, ["age"])
+    first, fertile = fertile_groups(fertility, ways.groups, name)
+    if first == 0:
+        raise SchemaError(
+            f"{name}: dim 'age': expected mothers older than {ways.width:g} years (one step), "
+            f"got {fertile.labels[0]}; select ages of childbearing, such as 15-49"
+        )
+    return fertility, level, first, fertile
+
+
+def _check_total_fertility(total: xr.DataArray) -> None:
+    check_numbers("fertility", total)
+    if total.chunks is not None:
+        return
+    odd = (total < 0) | (total > _MOST_CHILDREN)
+    if odd.any():
+        raise SchemaError(
+            f"fertility: expected children per woman, from 0 to {_MOST_CHILDREN:g}, got "
+            f"{float(total.where(odd).max()):g} ({'; '.join(where(odd, odd.values))}); with a "
+            "fertility_pattern it is total fertility"
+        )
+
+
+def _migration(
+    rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: Steps
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Migrants by sex and age, or a schedule, and what it is multiplied by."""
+    one = xr.DataArray(1.0)
+    if "migration" not in rates:
+        if "migration_schedule" in rates:
+            raise SchemaError(
+                "migration_schedule: given without migration; it shares out the totals in migration"
+            )
+        return _zeros(population, ways.groups), one
+    migration = rates["migration"]
+    check_numbers("migration", migration)
+    if "migration_schedule" not in rates:
+        same_grid("migration", migration, ways, "population")
+        check_same_places("migration", migration, "population", population)
+        return migration, one
+    schedule = rates["migration_schedule"]
+    check_lacks(
+        "migration",
+        migration,
+        "age",
+        "with a migration_schedule it is of all ages: sum it over age",
+    )
+    same_grid("migration_schedule", schedule, ways, "population")
+    check_dims("migration_schedule", schedule, "sex")
+    together = "sex" not in migration.dims
+    check_same_places(
+        "migration",
+        migration,
+        "population",
+        population.isel(sex=0, drop=True) if together else population,
+    )
+    _check_shares("migration_schedule", schedule, ["sex", "age"] if together else ["age"])
+    return schedule, migration
+
+
+def _check_shares(name: str, array: xr.DataArray, dims: list[str]) -> None:
+    """`array` sums to 1 over `dims`."""
+    if array.chunks is not None:
+        return
+    total = array.sum(dims, skipna=False)
+    odd = abs(total - 1.0) > _SHARES
+    if odd.any():
+        over = " and ".join(dims)
+        raise SchemaError(
+            f"{name}: expected shares that sum to 1 over {over}, got "
+            f"{float(total.where(odd).max()):g} ({'; '.join(where(odd, odd.values))}); divide "
+            f"them by their sum, {name} / {name}.sum({dims!r})"
+        )
+
+
+def _check_separation(separation: xr.DataArray, ways: Steps) -> None:
+    closed = replace(ways, groups=closed_groups(ways.groups))
+    same_grid("separation", separation, closed, "population that are closed")
+    if separation.chunks is None:
+        outside = (separation < 0) | (separation > 1)
+        if outside.any():
+            raise SchemaError(
+                "separation: expected shares from 0 to 1, got "
+                f"{float(separation.where(outside).max()):g} "
+                f"({'; '.join(where(outside, outside.values))}); "
+                "mp.separation_factors(life_table) makes them"
+            )
+
+
+def _zeros(population: xr.DataArray, groups: AgeGroups) -> xr.DataArray:
+    return xr.DataArray(
+        np.zeros((2, len(groups))),
+        dims=("sex", "age"),
+        coords={"sex": population["sex"].values, **groups.coords()},
+    )

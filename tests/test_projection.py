@@ -1,0 +1,181 @@
+"""What project_population takes and returns, beyond the formulas: forms of input, keep, groups."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import migproj as mp
+
+AGES = mp.age_coords(range(0, 90, 5))
+FERTILE = np.arange(15, 50, 5)
+SEXES = ["female", "male"]
+COUNTRIES = ["ARG", "BOL", "CHL"]
+PERIODS = 2000.0 + 5 * np.arange(4)
+
+
+def array(rng, low, high, *dims, **coords):
+    coords = {"country": COUNTRIES, "period": PERIODS, "sex": SEXES, **coords}
+    ages = AGES if "age" not in coords else {"age": coords["age"]}
+    own = {**{d: coords[d] for d in dims if d != "age"}, **(ages if "age" in dims else {})}
+    shape = [len(own[d]) for d in dims]
+    return xr.DataArray(rng.uniform(low, high, shape), dims=dims, coords=own)
+
+
+@pytest.fixture
+def inputs():
+    rng = np.random.default_rng(7)
+    return {
+        "population": array(rng, 1e4, 1e5, "country", "sex", "age").assign_coords(time=2000),
+        "survival": array(rng, 0.7, 1, "country", "period", "sex", "age"),
+        "fertility": array(rng, 0.02, 0.2, "country", "period", "age", age=FERTILE),
+        "sex_ratio_at_birth": 1.05,
+        "migration": array(rng, -500, 900, "country", "period", "sex", "age"),
+        "separation": array(rng, 0, 1, "country", "sex", "age").isel(age=slice(-1)),
+    }
+
+
+def assert_close(got, want):
+    xr.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-9)
+
+
+def test_totals_and_schedule_are_counts(inputs):
+    counts = inputs["migration"]
+    for over, kept in ((["sex", "age"], 3), (["age"], 3)):
+        totals = counts.sum(over)
+        result = mp.project_population(
+            **(inputs | {"migration": totals, "migration_schedule": counts / totals})
+        )
+        assert totals.ndim == counts.ndim - len(over)
+        assert result["net_migration"].sizes["country"] == kept
+        assert_close(result, mp.project_population(**inputs))
+
+
+def test_total_fertility_and_pattern_are_rates(inputs):
+    rates = inputs["fertility"]
+    total = 5 * rates.sum("age")
+    pattern = rates / rates.sum("age")
+    result = mp.project_population(**(inputs | {"fertility": total, "fertility_pattern": pattern}))
+    assert_close(result, mp.project_population(**inputs))
+
+
+def test_one_schedule_for_many_totals(inputs):
+    """Totals by draw, one schedule for all of them: as the loop over draws with counts."""
+    rng = np.random.default_rng(8)
+    weights = array(rng, 0.1, 1, "sex", "age")
+    schedule = weights / weights.sum()
+    draws = {"draw": range(5)}
+    totals = array(rng, -9e3, 9e3, "country", "draw", "period", **draws)
+    result = mp.project_population(
+        **(inputs | {"migration": totals, "migration_schedule": schedule})
+    )
+    assert result["population"].dims == ("country", "draw", "time", "sex", "age")
+    for draw in draws["draw"]:
+        one = inputs | {"migration": totals.sel(draw=draw) * schedule}
+        assert_close(
+            result.sel(draw=draw, drop=True), mp.project_population(**one).drop_vars("draw")
+        )
+
+
+@pytest.mark.parametrize("given", ["age", "DataArray"])
+def test_wider_age_groups_are_sums(inputs, given):
+    full = mp.project_population(**inputs)
+    wide = ["0-14", "15-64", "65+"] if given == "age" else mp.age_coords([0, 15, 65])["age"]
+    result = mp.project_population(**inputs, age_groups=wide)
+    for name in ("population", "deaths_cohort", "deaths", "net_migration"):
+        sums = mp.regroup_ages(full[name], [0, 15, 65])
+        assert_close(result[name], sums.transpose(*result[name].dims))
+    assert result["births"]["mother_age"].values.tolist() == [15]
+    assert_close(result["births"].isel(mother_age=0, drop=True), full["births"].sum("mother_age"))
+    xr.testing.assert_identical(result["n_negative"], full["n_negative"])
+
+
+def test_births_by_groups_of_mothers(inputs):
+    full = mp.project_population(**inputs)["births"]
+    births = mp.project_population(**inputs, keep=["births"], age_groups=[0, 20, 40])["births"]
+    assert births["mother_age"].values.tolist() == [0, 20, 40]
+    assert births["mother_age_width"].values.tolist() == [20, 20, np.inf]
+    for low, high in ((0, 15), (20, 35), (40, 45)):
+        sums = full.sel(mother_age=slice(low, high)).sum("mother_age")
+        assert_close(births.sel(mother_age=low, drop=True), sums)
+
+
+@pytest.mark.parametrize(
+    "keep", [["births"], ["population"], "deaths", ["net_migration", "deaths_cohort"]]
+)
+def test_only_what_is_kept_is_returned(inputs, keep):
+    full = mp.project_population(**inputs)
+    result = mp.project_population(**inputs, keep=keep)
+    names = [keep] if isinstance(keep, str) else keep
+    assert set(result.data_vars) == {*names, "n_negative"}
+    for name in result.data_vars:
+        xr.testing.assert_identical(result[name], full[name])
+    dims = {dim for array in result.data_vars.values() for dim in array.dims}
+    assert set(result.coords) <= {*dims, *(f"{dim}_width" for dim in dims)}
+
+
+def test_a_negative_population_that_is_not_kept_is_named_by_row(inputs):
+    leaving = inputs | {"migration": inputs["migration"].copy()}
+    leaving["migration"][1, 2, 0, 3] = -1e6
+    text = r"negative population in 1 cell\(s\): country=BOL$"
+    with pytest.warns(mp.DataQualityWarning, match=text):
+        result = mp.project_population(**leaving, keep=["births"])
+    with pytest.warns(mp.DataQualityWarning, match="country=BOL, time=2015"):
+        full = mp.project_population(**leaving)
+    negative = (full["population"] < 0).sum(["time", "sex", "age"])
+    assert result["n_negative"].values.tolist() == negative.values.tolist()
+    assert negative.values.tolist()[::2] == [0, 0]
+    assert negative.values[1] > 0
+
+
+def says(error, *parts):
+    return pytest.raises(error, match="(?s)" + ".*".join(parts))
+
+
+def test_what_cannot_be_kept(inputs):
+    with says(mp.SchemaError, "keep: expected some of", "'population'", r"got \['popluation'\]"):
+        mp.project_population(**inputs, keep=["popluation"])
+    with says(mp.SchemaError, "keep: expected some of", r"got \[\]"):
+        mp.project_population(**inputs, keep=[])
+    with says(mp.SchemaError, "keep: 'deaths'", "separation="):
+        mp.project_population(**(inputs | {"separation": None}), keep=["deaths"])
+
+
+def test_age_groups_that_cut_groups(inputs):
+    with says(mp.SchemaError, r"bound\(s\) \[18\] fall inside groups of population"):
+        mp.project_population(**inputs, age_groups=[0, 18, 65])
+    with says(mp.SchemaError, "groups from 0 to inf", "got 15 to inf", "lost"):
+        mp.project_population(**inputs, age_groups=[15, 65])
+
+
+def test_shares_that_are_none(inputs):
+    counts = inputs["migration"]
+    totals = counts.sum(["sex", "age"])
+    odd = (counts / totals).copy()
+    odd[2, 1] *= 1.1
+    with says(mp.SchemaError, "migration_schedule", "sum to 1 over sex and age, got 1.1", "CHL"):
+        mp.project_population(**(inputs | {"migration": totals, "migration_schedule": odd}))
+    with says(mp.SchemaError, "migration: the dim 'age' is not expected", "migration_schedule"):
+        mp.project_population(**(inputs | {"migration_schedule": odd}))
+    with says(mp.SchemaError, "migration_schedule: given without migration"):
+        mp.project_population(**(inputs | {"migration": None, "migration_schedule": odd}))
+    rates = inputs["fertility"]
+    with says(mp.SchemaError, "fertility: the dim 'age' is not expected", "children per woman"):
+        mp.project_population(**inputs, fertility_pattern=rates)
+    with says(mp.SchemaError, "fertility_pattern", "sum to 1 over age"):
+        mp.project_population(
+            **(inputs | {"fertility": rates.sum("age"), "fertility_pattern": rates})
+        )
+    per_thousand = {
+        "fertility": 2500 + 0 * rates.sum("age"),
+        "fertility_pattern": rates / rates.sum("age"),
+    }
+    with says(mp.SchemaError, "fertility: expected children per woman", "got 2500", "ARG"):
+        mp.project_population(**(inputs | per_thousand))
+
+
+def test_totals_that_would_be_counted_for_every_country(inputs):
+    counts = inputs["migration"]
+    schedule = counts / counts.sum(["sex", "age"])
+    one = counts.sum(["sex", "age"]).isel(country=0, drop=True)
+    with says(mp.SchemaError, "migration: expected the dim", "'country'"):
+        mp.project_population(**(inputs | {"migration": one, "migration_schedule": schedule}))
