@@ -86,10 +86,12 @@ def components(
     check_ratio_at_birth("sex_ratio_at_birth", rates["sex_ratio_at_birth"])
     fertility, level, first, fertile = _fertility(rates, ways)
     schedule, totals = _migration(rates, population, ways)
+    separation = _zeros(population, ways.groups)
     if "separation" in rates:
         _check_separation(rates["separation"], ways)
+        # The kernel takes a share for every group and does not read that of the open-ended one.
+        separation = rates["separation"].reindex_like(ways.groups.coords()["age"], fill_value=0.0)
     by_sex = {"population": population, "survival": rates["survival"], "migration": schedule}
-    separation = rates.get("separation", _zeros(population, closed_groups(ways.groups)))
     by_sex["separation"] = separation
     for name, array in by_sex.items():
         check_dims(name, array, "sex")

@@ -183,7 +183,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         "ratio": inputs["ratio"],
         "migration": inputs["migration"],
         "totals": rng.uniform(0.0, 2.0, (5, PERIODS, 2)),
-        "separation": rng.uniform(0.2, 0.8, (2, 1, 2, ages - 1)),
+        "separation": rng.uniform(0.2, 0.8, (2, 1, 2, ages)),  # the last is not read
         "timing": np.array([kernels.END, kernels.EVEN, kernels.MIDPOINT]),
     }
     rows = {name: reference.picks(rng, n, len(x)) for name, x in arrays.items()}
@@ -224,7 +224,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         assert_projected([x[o] for x in outs[:3]], drawn, timing, exposure, SEXES[::-1])
         for p in range(PERIODS):
             for sex in range(2):
-                want = reference.deaths_by_age(outs[2][o, p, sex], shares[sex])
+                want = reference.deaths_by_age(outs[2][o, p, sex], shares[sex, :-1])
                 np.testing.assert_allclose(outs[3][o, p, sex], want, rtol=1e-13)
         np.testing.assert_allclose(outs[4][o], drawn["migration"], rtol=1e-15)
         assert negative[o] == 0

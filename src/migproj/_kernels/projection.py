@@ -23,150 +23,176 @@ MIDPOINT = 2
 def _migrants(
     totals: FloatArray,  # (rows, periods or 1, 2 or 1)
     row: int,
-    schedule: FloatArray,  # flat
-    at: int,  # where the row of the schedule begins
+    schedule: FloatArray,
+    at: int,
     p: int,
     ages: int,
-    given: FloatArray,  # output (2 x ages)
+    given: FloatArray,  # output
+    to: int,
 ) -> None:
     """Migrants by sex and age: totals shared out by a schedule (for counts, 1 by the counts)."""
     p = min(p, totals.shape[1] - 1)
-    for sex in range(2):
-        total = totals[row, p, min(sex, totals.shape[2] - 1)]
-        base = uintp(sex) * uintp(ages)
-        for k in range(ages):
-            i = base + uintp(k)
-            given[i] = total * schedule[uintp(at) + i]
+    parts = totals.shape[2]
+    cells = 2 * ages // parts  # one total for both sexes, or one for each
+    for part in range(parts):
+        total = totals[row, p, part]
+        source = uintp(at + part * cells)
+        target = uintp(to + part * cells)
+        for k in range(uintp(cells)):
+            given[target + uintp(k)] = total * schedule[source + uintp(k)]
 
 
 @helper
 def _move_on(
     code: int,
-    now: FloatArray,
+    states: FloatArray,  # the population before, and (output) after
+    before: int,
+    after: int,
     migrants: FloatArray,
-    survival: FloatArray,  # flat
-    at: int,
+    mp: int,
+    survival: FloatArray,
+    sp: int,
     ages: int,
-    new: FloatArray,  # outputs (2 x ages)
-    dead: FloatArray,
+    dead: FloatArray,  # output
+    dp: int,
 ) -> None:
     """Everyone moves on by one group; the open-ended group also keeps those already in it."""
     one = uintp(1)
-    row = uintp(2) * uintp(ages)
-    sp = uintp(at)
+    row = uintp(2 * ages)
+    old = uintp(before)
+    new = uintp(after)
+    m = uintp(mp)
+    s = uintp(sp)
+    d = uintp(dp)
     if code == EVEN:
         for k in range(one, row):
             i = uintp(k)
-            exposed = now[i - one] + 0.5 * migrants[i - one]
-            alive = survival[sp + i] * exposed
-            new[i] = alive + 0.5 * migrants[i]
-            dead[i] = exposed - alive
+            exposed = states[old + i - one] + 0.5 * migrants[m + i - one]
+            alive = survival[s + i] * exposed
+            states[new + i] = alive + 0.5 * migrants[m + i]
+            dead[d + i] = exposed - alive
     elif code == END:
         for k in range(one, row):
             i = uintp(k)
-            exposed = now[i - one]
-            alive = survival[sp + i] * exposed
-            new[i] = alive + migrants[i]
-            dead[i] = exposed - alive
+            exposed = states[old + i - one]
+            alive = survival[s + i] * exposed
+            states[new + i] = alive + migrants[m + i]
+            dead[d + i] = exposed - alive
     else:
         for k in range(one, row):
             i = uintp(k)
-            exposed = now[i - one]
-            s = survival[sp + i]
-            alive = s * exposed
-            half = math.sqrt(s) * migrants[i]
-            new[i] = alive + half
-            dead[i] = exposed - alive + migrants[i] - half
+            exposed = states[old + i - one]
+            ratio = survival[s + i]
+            alive = ratio * exposed
+            half = math.sqrt(ratio) * migrants[m + i]
+            states[new + i] = alive + half
+            dead[d + i] = exposed - alive + migrants[m + i] - half
     for sex in range(2):
-        i = uintp(sex + 1) * uintp(ages) - one
-        exposed = now[i]
+        i = uintp((sex + 1) * ages - 1)
+        exposed = states[old + i]
         if code == EVEN:
-            exposed += 0.5 * migrants[i]
-        alive = survival[sp + i] * exposed
-        new[i] += alive
-        dead[i] += exposed - alive
+            exposed += 0.5 * migrants[m + i]
+        alive = survival[s + i] * exposed
+        states[new + i] += alive
+        dead[d + i] += exposed - alive
 
 
 @helper
 def _bear(
     code: int,
     with_migrants: int,
-    now: FloatArray,
-    new: FloatArray,
+    states: FloatArray,
+    before: int,
+    after: int,
     migrants: FloatArray,
-    fertility: FloatArray,  # flat
-    at: int,
+    mp: int,
+    fertility: FloatArray,
+    fp: int,
+    fertile: int,
     level: float,  # what the fertility is multiplied by
     srb: float,
     step: float,
     women: int,  # the cell of the youngest mothers
     female: int,
-    born: FloatArray,  # output (sexes x fertile ages)
+    born: FloatArray,  # output (2 x fertile ages)
+    bp: int,
 ) -> None:
     """Births of the women exposed, by sex of the child and age of the mother."""
-    fertile = uintp(born.size) // uintp(2)
-    girls = uintp(female) * fertile
-    boys = uintp(1 - female) * fertile
-    for k in range(fertile):
+    f = uintp(fp)
+    old = uintp(before + women)
+    new = uintp(after + women)
+    m = uintp(mp + women)
+    girls = uintp(bp + female * fertile)
+    boys = uintp(bp + (1 - female) * fertile)
+    rate = 0.5 * step * level
+    daughters = 1.0 / (1.0 + srb)
+    # Migrants of the step beyond those in the women at its end.
+    others = 0.0
+    if with_migrants == 0:
+        others = -1.0 if code == END else 0.5
+    for k in range(uintp(fertile)):
         i = uintp(k)
-        w = uintp(women) + i
-        exposed = now[w] + new[w]
-        if with_migrants == 0:
-            if code == END:
-                exposed -= migrants[w]
-            else:
-                exposed += 0.5 * migrants[w]
-        births = step * (level * fertility[uintp(at) + i]) * 0.5 * exposed
-        born[girls + i] = births / (1.0 + srb)
-        born[boys + i] = births * srb / (1.0 + srb)
+        exposed = states[old + i] + states[new + i] + others * migrants[m + i]
+        births = rate * fertility[f + i] * exposed
+        born[girls + i] = births * daughters
+        born[boys + i] = births - births * daughters
 
 
 @helper
-def _newborn(born: FloatArray, sex: int) -> float:
-    fertile = born.size // 2
+def _newborn(born: FloatArray, at: int, fertile: int) -> float:
     total = 0.0
-    for k in range(sex * fertile, (sex + 1) * fertile):
-        total += born[k]
+    for k in range(uintp(fertile)):
+        total += born[uintp(at) + uintp(k)]
     return total
 
 
 @helper
 def _enter(
     code: int,
+    states: FloatArray,
+    after: int,
     migrants: FloatArray,
-    survival: FloatArray,  # flat
-    at: int,
+    mp: int,
+    survival: FloatArray,
+    sp: int,
     ages: int,
     born: FloatArray,
-    new: FloatArray,  # outputs (2 x ages): the youngest group of each sex
+    bp: int,
+    fertile: int,
     dead: FloatArray,
+    dp: int,
 ) -> None:
     """Survivors of the births of the step."""
     for sex in range(2):
-        i = uintp(sex) * uintp(ages)
-        newborn = _newborn(born, sex)
-        s = survival[uintp(at) + i]
-        m = migrants[i]
-        dead[i] = newborn - s * newborn
+        i = sex * ages
+        newborn = _newborn(born, bp + sex * fertile, fertile)
+        s = survival[uintp(sp + i)]
+        m = migrants[uintp(mp + i)]
+        alive = s * newborn
+        lost = newborn - alive
         if code == EVEN:
-            new[i] = s * newborn + 0.5 * m
+            alive += 0.5 * m
         elif code == END:
-            new[i] = s * newborn + m
+            alive += m
         else:
             half = math.sqrt(s) * m
-            new[i] = s * newborn + half
-            dead[i] += m - half
+            alive += half
+            lost += m - half
+        states[uintp(after + i)] = alive
+        dead[uintp(dp + i)] = lost
 
 
 @helper
 def _limit(
     code: int,
-    now: FloatArray,
+    states: FloatArray,
+    before: int,
     given: FloatArray,
-    survival: FloatArray,  # flat
-    at: int,
+    survival: FloatArray,
+    sp: int,
     ages: int,
-    migrants: FloatArray,  # in and out (2 x ages): the youngest group of each sex stands already
+    migrants: FloatArray,  # in and out: the youngest group of each sex stands already
+    mp: int,
 ) -> None:
     """No more emigrants than there are people, in every group but the youngest.
 
@@ -176,47 +202,51 @@ def _limit(
     for sex in range(2):
         for k in range(1, ages):
             i = sex * ages + k
-            s = survival[at + i]
-            exposed = now[i - 1]
+            s = survival[sp + i]
+            exposed = states[before + i - 1]
             if code == EVEN:
-                exposed += 0.5 * migrants[i - 1]
+                exposed += 0.5 * migrants[mp + i - 1]
             if k == ages - 1:
-                exposed += now[i]
+                exposed += states[before + i]
             most = s * exposed
             if code == MIDPOINT:
                 most = math.sqrt(s) * exposed
             elif code == EVEN:
                 # Those of the open group who came at its start are exposed in it.
                 most = 2.0 * most / (1.0 + s) if k == ages - 1 else 2.0 * most
-                most = min(most, 2.0 * now[i])
-            migrants[i] = -most if given[i] < -most else given[i]
+                most = min(most, 2.0 * states[before + i])
+            migrants[mp + i] = -most if given[i] < -most else given[i]
 
 
 @helper
 def _limit_youngest(
     code: int,
-    now: FloatArray,
+    states: FloatArray,
+    before: int,
     given: FloatArray,
-    survival: FloatArray,  # flat
-    at: int,
+    survival: FloatArray,
+    sp: int,
     ages: int,
     born: FloatArray,
-    migrants: FloatArray,  # in and out (2 x ages)
+    bp: int,
+    fertile: int,
+    migrants: FloatArray,  # in and out
+    mp: int,
 ) -> bool:
     """The same in the youngest group, once births are known; whether anything changed."""
     changed = False
     for sex in range(2):
         i = sex * ages
-        s = survival[at + i]
-        newborn = _newborn(born, sex)
+        s = survival[sp + i]
+        newborn = _newborn(born, bp + sex * fertile, fertile)
         most = s * newborn
         if code == MIDPOINT:
             most = math.sqrt(s) * newborn
         elif code == EVEN:
-            most = min(2.0 * most, 2.0 * now[i])
+            most = min(2.0 * most, 2.0 * states[before + i])
         m = -most if given[i] < -most else given[i]
-        if migrants[i] < m:
-            migrants[i] = m
+        if migrants[mp + i] < m:
+            migrants[mp + i] = m
             changed = True
     return changed
 
@@ -226,119 +256,119 @@ def _step(
     code: int,
     with_migrants: int,
     limit: int,
-    now: FloatArray,
-    given: FloatArray,
-    survival: FloatArray,  # flat
+    states: FloatArray,  # the population before, and (output) after
+    before: int,
+    after: int,
+    given: FloatArray,  # (2 x ages): migrants that would come or leave, read if `limit`
+    migrants: FloatArray,  # those who do; output if `limit`
+    mp: int,
+    survival: FloatArray,
     sp: int,
-    fertility: FloatArray,  # flat
+    fertility: FloatArray,
     fp: int,
+    fertile: int,
     level: float,
     srb: float,
     step: float,
     ages: int,
     women: int,
     female: int,
-    migrants: FloatArray,  # outputs (2 x ages)
-    new: FloatArray,
-    dead: FloatArray,
-    born: FloatArray,  # output (2 x fertile ages)
+    dead: FloatArray,  # outputs
+    dp: int,
+    born: FloatArray,
+    bp: int,
 ) -> None:
     """One step: migrants as they are, or limited to the people there."""
-    row = 2 * ages
-    for k in range(row):
-        migrants[uintp(k)] = given[uintp(k)]
     if limit == 1:
+        for k in range(2 * ages):
+            migrants[mp + k] = given[k]
         if code == EVEN:
             for sex in range(2):
                 i = sex * ages
-                if given[i] < -2.0 * now[i]:
-                    migrants[i] = -2.0 * now[i]
-        _limit(code, now, given, survival, sp, ages, migrants)
-    _move_on(code, now, migrants, survival, sp, ages, new, dead)
-    _bear(
-        code,
-        with_migrants,
-        now,
-        new,
-        migrants,
-        fertility,
-        fp,
-        level,
-        srb,
-        step,
-        women,
-        female,
-        born,
-    )
-    # With fewer emigrants in the youngest group there may be more women, hence births: once more
-    # is enough, for the limit found before errs on the safe side.
-    if limit == 1 and _limit_youngest(code, now, given, survival, sp, ages, born, migrants):
-        _limit(code, now, given, survival, sp, ages, migrants)
-        _move_on(code, now, migrants, survival, sp, ages, new, dead)
+                if given[i] < -2.0 * states[before + i]:
+                    migrants[mp + i] = -2.0 * states[before + i]
+    # With fewer emigrants in the youngest group there may be more women, hence births: a second
+    # pass is enough, for the limit found in the first errs on the safe side.
+    for _ in range(2):
+        if limit == 1:
+            _limit(code, states, before, given, survival, sp, ages, migrants, mp)
+        _move_on(code, states, before, after, migrants, mp, survival, sp, ages, dead, dp)
         _bear(
             code,
             with_migrants,
-            now,
-            new,
+            states,
+            before,
+            after,
             migrants,
+            mp,
             fertility,
             fp,
+            fertile,
             level,
             srb,
             step,
             women,
             female,
             born,
+            bp,
         )
-    _enter(code, migrants, survival, sp, ages, born, new, dead)
+        if limit == 0 or not _limit_youngest(
+            code, states, before, given, survival, sp, ages, born, bp, fertile, migrants, mp
+        ):
+            break
+    _enter(code, states, after, migrants, mp, survival, sp, ages, born, bp, fertile, dead, dp)
     if limit == 1:
-        for k in range(row):
-            if new[k] < 0.0:  # what rounding leaves of a group that has left
-                new[k] = 0.0
+        for k in range(2 * ages):
+            if states[after + k] < 0.0:  # what rounding leaves of a group that has left
+                states[after + k] = 0.0
 
 
 @helper
 def _by_age_at_death(
     dead: FloatArray,
-    separation: FloatArray,  # flat
-    at: int,
+    dp: int,
+    separation: FloatArray,
+    cp: int,
     ages: int,
-    out: FloatArray,  # output (2 x ages)
+    out: FloatArray,  # output
+    to: int,
 ) -> None:
     """Of each cohort's deaths a share in the group it left, the rest in the next."""
-    for sex in range(2):
-        base = sex * ages
-        shares = at + sex * (ages - 1)
-        left = dead[base]
-        for k in range(ages - 1):
-            cohort = dead[base + k + 1]
-            before = separation[shares + k] * cohort
-            out[base + k] = left + before
-            left = cohort - before
-        out[base + ages - 1] = left
+    one = uintp(1)
+    o = uintp(to)
+    d = uintp(dp)
+    c = uintp(cp)
+    end = uintp(2 * ages - 1)
+    for k in range(one, end):
+        i = uintp(k)
+        stay = separation[c + i] * dead[d + i + one]
+        out[o + i] = dead[d + i] * (1.0 - separation[c + i - one]) + stay
+    # The loop ran over the bound between the sexes.
+    last = uintp(ages - 1)
+    for first in (uintp(0), uintp(ages)):
+        out[o + first] = dead[d + first] + separation[c + first] * dead[d + first + one]
+        i = first + last
+        out[o + i] = dead[d + i] * (1.0 - separation[c + i - one])
 
 
 @helper
-def _store(
-    values: FloatArray,  # (2 x cells)
-    offsets: IntArray,  # (groups + 1): group g is the cells offsets[g]:offsets[g + 1]
-    out: FloatArray,  # flat output
+def _sum_groups(
+    values: FloatArray,  # (2 x cells), from `at` on
     at: int,
+    cells: int,
+    offsets: IntArray,  # (groups + 1): group g is the cells offsets[g]:offsets[g + 1]
+    out: FloatArray,  # output
+    to: int,
 ) -> None:
     """Write a row, summed over the cells of each group."""
-    to = uintp(at)
-    cells = values.size // 2
     groups = offsets.size - 1
-    if groups == cells:
-        for k in range(uintp(values.size)):
-            out[to + uintp(k)] = values[uintp(k)]
-        return
     for sex in range(2):
         for g in range(groups):
             total = 0.0
-            for k in range(offsets[g], offsets[g + 1]):
-                total += values[uintp(sex * cells + k)]
-            out[to + uintp(sex * groups + g)] = total
+            base = uintp(at + sex * cells)
+            for k in range(uintp(offsets[g]), uintp(offsets[g + 1])):
+                total += values[base + uintp(k)]
+            out[uintp(to + sex * groups + g)] = total
 
 
 @kernel
@@ -359,7 +389,7 @@ def project_population(
     schedule_row: IntArray,
     totals: FloatArray,  # (rows, periods or 1, sexes or 1)
     totals_row: IntArray,
-    separation: FloatArray,  # (rows, periods or 1, sexes, ages - 1): by closed group at the start
+    separation: FloatArray,  # (rows, periods or 1, sexes, ages): by group at the start
     separation_row: IntArray,
     timing: IntArray,  # (rows): codes above
     timing_row: IntArray,
@@ -371,7 +401,7 @@ def project_population(
     unapplied: FloatArray,  # (rows, periods, sexes, groups)
     n_negative: IntArray,  # (rows)
     out_row: IntArray,
-    groups: IntArray,  # (groups + 1): of ages, see _store
+    groups: IntArray,  # (groups + 1): of ages, see _sum_groups
     mothers: IntArray,  # (groups of mothers + 1): of fertile ages
     periods: int,
     first: int,  # the first fertile age group
@@ -397,67 +427,92 @@ def project_population(
     deaths_ = deaths.reshape(-1)
     applied_ = applied.reshape(-1)
     unapplied_ = unapplied.reshape(-1)
-    now = np.empty(row)
-    new = np.empty(row)
+    # What is stored of every cell is worked on where it stands; the rest on rows that stay in the
+    # nearest cache. (Views of rows would cost more than the work on them.)
+    cells = groups.size == ages + 1
+    keeps_states = cells and population.shape[1] > 0
+    keeps_migrants = cells and applied.shape[1] > 0
+    keeps_dead = cells and deaths_cohort.shape[1] > 0
+    keeps_born = mothers.size == fertile + 1 and births.shape[1] > 0
+    states = population_ if keeps_states else np.empty(2 * row)
+    migrants = applied_ if keeps_migrants else np.empty(row)
+    dead = deaths_cohort_ if keeps_dead else np.empty(row)
+    born = births_ if keeps_born else np.empty(2 * fertile)
     given = np.empty(row)
-    migrants = np.empty(row)
-    dead = np.empty(row)
     spare = np.empty(row)
-    born = np.empty(2 * fertile)
     for b in range(lo, hi):
         o = out_row[b]
         code = timing[timing_row[b]]
         source = uintp(start_row[b] * row)
-        for k in range(row):
-            now[uintp(k)] = start_[source + uintp(k)]
-        if population.shape[1] > 0:
-            _store(now, groups, population_, o * (periods + 1) * wide)
+        before = o * (periods + 1) * row if keeps_states else 0
+        for k in range(uintp(row)):
+            states[uintp(before) + uintp(k)] = start_[source + uintp(k)]
+        if population.shape[1] > 0 and not cells:
+            _sum_groups(states, before, ages, groups, population_, o * (periods + 1) * wide)
         negative = 0
         for p in range(periods):
-            at = survival_row[b] * survival.shape[1] + min(p, survival.shape[1] - 1)
-            fp = fertility_row[b] * fertility.shape[1] + min(p, fertility.shape[1] - 1)
-            mp = schedule_row[b] * schedule.shape[1] + min(p, schedule.shape[1] - 1)
-            _migrants(totals, totals_row[b], schedule_, mp * row, p, ages, given)
+            sp = (survival_row[b] * survival.shape[1] + min(p, survival.shape[1] - 1)) * row
+            fp = (fertility_row[b] * fertility.shape[1] + min(p, fertility.shape[1] - 1)) * fertile
+            mp = (schedule_row[b] * schedule.shape[1] + min(p, schedule.shape[1] - 1)) * row
+            flow = o * periods + p
+            after = before + row if keeps_states else row - before
+            to_migrants = flow * row if keeps_migrants else 0
+            to_dead = flow * row if keeps_dead else 0
+            to_born = flow * 2 * fertile if keeps_born else 0
+            if limit == 1:
+                _migrants(totals, totals_row[b], schedule_, mp, p, ages, given, 0)
+            else:
+                _migrants(totals, totals_row[b], schedule_, mp, p, ages, migrants, to_migrants)
             _step(
                 code,
                 with_migrants,
                 limit,
-                now,
+                states,
+                before,
+                after,
                 given,
+                migrants,
+                to_migrants,
                 survival_,
-                at * row,
+                sp,
                 fertility_,
-                fp * fertile,
+                fp,
+                fertile,
                 level[level_row[b], min(p, level.shape[1] - 1)],
                 ratio[ratio_row[b], min(p, ratio.shape[1] - 1)],
                 step,
                 ages,
                 women,
                 female,
-                migrants,
-                new,
                 dead,
+                to_dead,
                 born,
+                to_born,
             )
-            for k in range(row):
-                if new[uintp(k)] < 0.0:
+            for k in range(uintp(row)):
+                if states[uintp(after) + uintp(k)] < 0.0:
                     negative += 1
-            to = (o * periods + p) * wide
-            if population.shape[1] > 0:
-                _store(new, groups, population_, (o * (periods + 1) + p + 1) * wide)
-            if births.shape[1] > 0:
-                _store(born, mothers, births_, (o * periods + p) * mothers_wide)
-            if deaths_cohort.shape[1] > 0:
-                _store(dead, groups, deaths_cohort_, to)
             if deaths.shape[1] > 0:
                 cp = separation_row[b] * separation.shape[1] + min(p, separation.shape[1] - 1)
-                _by_age_at_death(dead, separation_, cp * 2 * (ages - 1), ages, spare)
-                _store(spare, groups, deaths_, to)
-            if applied.shape[1] > 0:
-                _store(migrants, groups, applied_, to)
+                cp = cp * row
+                if cells:
+                    _by_age_at_death(dead, to_dead, separation_, cp, ages, deaths_, flow * row)
+                else:
+                    _by_age_at_death(dead, to_dead, separation_, cp, ages, spare, 0)
+                    _sum_groups(spare, 0, ages, groups, deaths_, flow * wide)
             if unapplied.shape[1] > 0:
                 for k in range(row):
-                    spare[uintp(k)] = given[uintp(k)] - migrants[uintp(k)]
-                _store(spare, groups, unapplied_, to)
-            now, new = new, now
+                    spare[k] = given[k] - migrants[to_migrants + k]
+                _sum_groups(spare, 0, ages, groups, unapplied_, flow * wide)
+            if not cells:
+                if population.shape[1] > 0:
+                    to = (o * (periods + 1) + p + 1) * wide
+                    _sum_groups(states, after, ages, groups, population_, to)
+                if deaths_cohort.shape[1] > 0:
+                    _sum_groups(dead, 0, ages, groups, deaths_cohort_, flow * wide)
+                if applied.shape[1] > 0:
+                    _sum_groups(migrants, 0, ages, groups, applied_, flow * wide)
+            if births.shape[1] > 0 and not keeps_born:
+                _sum_groups(born, 0, fertile, mothers, births_, flow * mothers_wide)
+            before = after
         n_negative[o] = negative
