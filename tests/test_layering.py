@@ -14,7 +14,7 @@ FLOW = [
     ["_checks", "_jit"],
     ["_choices", "_diagnostics", "_kernels"],
     ["_apply"],
-    ["ages"],
+    ["_draws", "ages"],
     ["lifetable"],
     ["survival"],
     ["births"],

@@ -127,6 +127,83 @@ def test_a_negative_population_that_is_not_kept_is_named_by_row(inputs):
     assert negative.values[1] > 0
 
 
+# --- quantiles over draws
+
+
+def ensemble(inputs, draws=37):
+    rng = np.random.default_rng(9)
+    weights = array(rng, 0.1, 1, "sex", "age")
+    totals = array(rng, -9e3, 9e3, "draw", "country", "period", draw=range(draws))
+    level = array(rng, 0.8, 1.2, "draw", "period", draw=range(draws))
+    return inputs | {
+        "migration": totals,
+        "migration_schedule": weights / weights.sum(),
+        "fertility": inputs["fertility"] * level,
+    }
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"age_groups": [0, 15, 65], "keep": ["population", "births"]}]
+)
+def test_quantiles_over_draws(inputs, more):
+    wanted = [0.025, 0.25, 0.5, 0.9]
+    drawn = ensemble(inputs)
+    full = mp.project_population(**drawn, **more)
+    result = mp.project_population(**drawn, **more, quantiles=wanted)
+    assert set(result.data_vars) == set(full.data_vars)
+    assert result["population"].dims == ("country", "quantile", "time", "sex", "age")
+    for name in set(full.data_vars) - {"n_negative"}:
+        expected = full[name].quantile(wanted, dim="draw").transpose(*result[name].dims)
+        xr.testing.assert_allclose(result[name], expected, rtol=1e-13)
+        assert result[name].attrs["units"] == full[name].attrs["units"]
+    assert (result["n_negative"] == full["n_negative"].sum("draw")).all()
+
+
+def test_quantiles_one_country_at_a_time_or_all(inputs):
+    drawn = ensemble(inputs)
+    together = mp.project_population(**drawn, quantiles=[0.1, 0.5])
+    for country in COUNTRIES:
+        one = {
+            name: a.sel(country=[country]) if "country" in getattr(a, "dims", ()) else a
+            for name, a in drawn.items()
+        }
+        alone = mp.project_population(**one, quantiles=[0.1, 0.5])
+        xr.testing.assert_identical(alone, together.sel(country=[country]))
+
+
+def test_quantiles_of_lazy_draws(inputs):
+    drawn = ensemble(inputs)
+    eager = mp.project_population(**drawn, quantiles=[0.5], keep=["population"])
+    lazy = drawn | {"migration": drawn["migration"].chunk(country=1)}
+    result = mp.project_population(**lazy, quantiles=[0.5], keep=["population"])
+    assert result["population"].chunks is not None
+    xr.testing.assert_identical(result.compute(), eager)
+    split = drawn | {"migration": drawn["migration"].chunk(draw=10)}
+    with says(mp.SchemaError, "migration totals: dim 'draw' is split into 4 dask chunks"):
+        mp.project_population(**split, quantiles=[0.5])
+
+
+def test_a_missing_draw_is_missing_in_its_country_alone(inputs):
+    drawn = ensemble(inputs)
+    drawn["migration"] = drawn["migration"].copy()
+    drawn["migration"].loc[{"country": "BOL", "draw": 3, "period": 2010}] = np.nan
+    result = mp.project_population(**drawn, quantiles=[0.5])
+    missing = result["population"].isnull().any(["quantile", "sex", "age"])
+    assert missing.sel(country="BOL").values.tolist() == [False, False, False, True, True]
+    assert not missing.sel(country=["ARG", "CHL"]).any()
+
+
+def test_quantiles_that_are_none(inputs):
+    with says(mp.SchemaError, "quantiles: expected the dim 'draw'", "drop quantiles="):
+        mp.project_population(**inputs, quantiles=[0.5])
+    drawn = ensemble(inputs)
+    for odd in ([5, 50, 95], [], ["median"], [[0.5]]):
+        with says(mp.SchemaError, "quantiles: expected numbers from 0 to 1"):
+            mp.project_population(**drawn, quantiles=odd)
+    with says(mp.SchemaError, "quantiles: expected ascending"):
+        mp.project_population(**drawn, quantiles=[0.5, 0.1])
+
+
 def says(error, *parts):
     return pytest.raises(error, match="(?s)" + ".*".join(parts))
 

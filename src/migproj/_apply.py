@@ -8,7 +8,7 @@ C-contiguous writable float64 or int64 rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence, Set
+from collections.abc import Callable, Hashable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -23,7 +23,7 @@ from migproj.errors import SchemaError
 if TYPE_CHECKING:
     from migproj._jit import Kernel
 
-__all__ = ["Input", "Output", "apply"]
+__all__ = ["Input", "Output", "Quantiles", "apply"]
 
 _Type: TypeAlias = type[np.float64] | type[np.int64]
 
@@ -55,14 +55,28 @@ class Output:
     dtype: _Type = np.float64
 
 
+@dataclass(frozen=True)
+class Quantiles:
+    """Quantiles over a batch dim to make of what a kernel makes; counts are summed over it."""
+
+    dim: str
+    wanted: tuple[float, ...]
+
+
 def apply(
-    kernel: Kernel, inputs: Sequence[Input], outputs: Sequence[Output], *parameters: Any
+    kernel: Kernel,
+    inputs: Sequence[Input],
+    outputs: Sequence[Output],
+    *parameters: Any,
+    over: Quantiles | None = None,
 ) -> tuple[xr.DataArray, ...]:
     """Run `kernel` over the batch dims of `inputs` and label what it makes.
 
     The batch dims are all that are not core, in the order in which they come. Results carry
     the batch dims and their coordinates, then the core dims without coordinates (the caller
-    knows them), and the units of ``conventions.VARIABLES``.
+    knows them), and the units of ``conventions.VARIABLES``. With `over`, the kernel runs for one
+    cell of the other batch dims at a time, into memory used again for the next, and results
+    have the core dim ``quantile`` in the place of the dim of the draws.
 
     Raises
     ------
@@ -75,6 +89,22 @@ def apply(
     core = {dim for i in inputs for dim in i.core} | {dim for o in outputs for dim in o.core}
     inputs = [replace(item, array=_own_only(item, core)) for item in inputs]
     check_labels_match({item.name: item.array for item in inputs}, dims=_batch_dims(inputs))
+    cores = tuple((len(i.core), i.dtype) for i in inputs)
+    made = tuple((out.sizes, out.dtype) for out in outputs)
+    block: Callable[..., Any] = _Block(kernel, cores, made, parameters)
+    if over is not None:
+        has = tuple(over.dim in item.array.dims for item in inputs)
+        block = _QuantileBlock(kernel, cores, made, parameters, has, over.wanted)
+        inputs = [
+            replace(item, core=(over.dim, *item.core)) if drawn else item
+            for item, drawn in zip(inputs, has, strict=True)
+        ]
+        outputs = [
+            replace(o, core=("quantile", *o.core), sizes=(len(over.wanted), *o.sizes))
+            if o.dtype is np.float64
+            else o
+            for o in outputs
+        ]
     prepared = [_prepare(number, item) for number, item in enumerate(inputs)]
     core_out = [[f"_{k}_{dim}" for dim in out.core] for k, out in enumerate(outputs)]
     sizes = {
@@ -83,12 +113,7 @@ def apply(
         for name, size in zip(names, out.sizes, strict=True)
     }
     results = xr.apply_ufunc(
-        _Block(
-            kernel,
-            tuple((len(i.core), i.dtype) for i in inputs),
-            tuple((out.sizes, out.dtype) for out in outputs),
-            parameters,
-        ),
+        block,
         *(array for array, _ in prepared),
         input_core_dims=[core for _, core in prepared],
         output_core_dims=core_out,
@@ -199,6 +224,53 @@ class _Block:
             for out, (sizes, _) in zip(outs, self.outputs, strict=True)
         )
         return shaped if len(shaped) > 1 else shaped[0]
+
+
+@dataclass(frozen=True)
+class _QuantileBlock(_Block):
+    """The same with quantiles over the draws, which are the last batch axis of what has them."""
+
+    drawn: tuple[bool, ...]  # by input
+    wanted: tuple[float, ...]
+
+    def __call__(self, *arrays: npt.NDArray[Any]) -> Any:
+        from migproj._jit import run  # imports numba
+        from migproj._kernels import quantiles as kernels
+
+        aligned = [
+            a if has else np.expand_dims(a, a.ndim - core)
+            for a, (core, _), has in zip(arrays, self.inputs, self.drawn, strict=True)
+        ]
+        batch = np.broadcast_shapes(
+            *(a.shape[: a.ndim - core] for a, (core, _) in zip(aligned, self.inputs, strict=True))
+        )
+        n, draws = math.prod(batch[:-1]), batch[-1]
+        gathered = [
+            _rows(a, core, dtype, batch)
+            for a, (core, dtype) in zip(aligned, self.inputs, strict=True)
+        ]
+        # The draws of one cell of the batch, in the same memory for each.
+        buffers = [np.empty((draws, *sizes), dtype=dtype) for sizes, dtype in self.outputs]
+        results = [
+            np.empty((n, len(self.wanted), *sizes)) if dtype is np.float64 else np.empty(n, dtype)
+            for sizes, dtype in self.outputs
+        ]
+        wanted = np.array(self.wanted)
+        for cell in range(n):
+            own = slice(cell * draws, (cell + 1) * draws)
+            paired: list[npt.NDArray[Any]] = []
+            for rows, index in gathered:
+                paired += [rows, np.ascontiguousarray(index[own])]
+            run(self.kernel, draws, *paired, *buffers, np.arange(draws), *self.parameters)
+            for buffer, result in zip(buffers, results, strict=True):
+                if buffer.dtype != np.float64:
+                    result[cell] = buffer.sum()
+                elif buffer.size:
+                    columns = buffer.reshape(draws, -1)
+                    blocks = -(-columns.shape[1] // kernels.LANES)
+                    to = result[cell].reshape(len(wanted), -1)
+                    run(kernels.quantiles, blocks, columns, wanted, to)
+        return tuple(r.reshape((*batch[:-1], *r.shape[1:])) for r in results)
 
 
 def _rows(

@@ -13,6 +13,7 @@ from migproj._checks import as_number
 from migproj._choices import choice_codes
 from migproj._components import components
 from migproj._diagnostics import counted, finding, warn_findings
+from migproj._draws import quantiles_over_draws
 from migproj._steps import TIMINGS
 from migproj.ages import AgesLike, as_groups, covering, unions
 from migproj.conventions import FEMALE
@@ -51,6 +52,7 @@ def project_population(
     on_negative: OnNegative = "warn",
     keep: Sequence[str] | None = None,
     age_groups: AgesLike | None = None,
+    quantiles: Sequence[float] | None = None,
     steps: int | None = None,
 ) -> xr.Dataset:
     r"""Project a population of two sexes by cohort components, in steps of the age width.
@@ -97,6 +99,10 @@ def project_population(
         Wider age groups, as in :func:`regroup_ages`, in which to return everything; the
         projection itself is by the population's own. Births come by the groups of mothers
         that hold fertile ages.
+    quantiles : sequence of float, optional
+        Return these quantiles (0 to 1) over the dim ``draw`` of the inputs, along the dim
+        ``quantile``, instead of all draws; the draws of one country at a time are in memory.
+        Each cell's are its own: quantiles of sums are not sums of quantiles.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
 
@@ -108,7 +114,9 @@ def project_population(
         `separation` ``deaths`` (..., period, sex, age at death in completed groups), and
         ``net_migration`` as applied (..., period, sex, age), in persons per period;
         ``n_negative`` (...) counts cells below 0. With `on_negative` "limit" also
-        ``net_migration_unapplied``: what was given less what was applied.
+        ``net_migration_unapplied``: what was given less what was applied. With `quantiles`
+        each is (..., quantile, ...) without ``draw``, linear between the sorted draws, and
+        counts are over all draws.
 
     Raises
     ------
@@ -186,6 +194,7 @@ def project_population(
     if on_negative not in _ON_NEGATIVE:
         raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
     limit = on_negative == "limit"
+    over = None if quantiles is None else quantiles_over_draws(quantiles, parts.inputs())
     kept = _kept(keep, separation is not None, limit)
     ways = parts.ways
     groups = ways.groups if age_groups is None else as_groups(age_groups)
@@ -214,12 +223,15 @@ def project_population(
         _EXPOSURES[births_exposure],
         int(limit),
         ways.width,
+        over=over,
     )
     result = xr.Dataset({str(a.name): a for a in results if a.name in (*kept, "n_negative")})
     coords = {**ways.coords(), **groups.coords(), **mothers.coords("mother_age")}
     coords["sex"] = population["sex"].values
+    if over is not None:
+        coords["quantile"] = list(over.wanted)
     result = result.assign_coords({name: c for name, c in coords.items() if _used(name, c, result)})
-    below = _negative(result, age_groups is None)
+    below = _negative(result, age_groups is None and over is None)
     if below and on_negative == "raise":
         raise SchemaError(
             f"project_population: {below}: more people leave than there are; check the migration "

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from migproj._jit import run
+from migproj._kernels import quantiles as kernels
+
+WANTED = np.array([0.0, 0.05, 0.31, 0.5, 0.9, 1.0])
+
+
+def quantiles(values):
+    out = np.full((len(WANTED), values.shape[1]), np.nan)
+    blocks = -(-values.shape[1] // kernels.LANES)
+    run(kernels.quantiles, blocks, values, WANTED, out)
+    return out
+
+
+@pytest.mark.parametrize("draws", [1, 2, 3, 5, 8, 13, 16, 33])
+@pytest.mark.parametrize("columns", [1, kernels.LANES, kernels.LANES + 3])
+def test_quantiles_are_numpys(draws, columns):
+    values = np.random.default_rng(draws).normal(size=(draws, columns))
+    want = np.quantile(values, WANTED, axis=0)
+    np.testing.assert_allclose(quantiles(values), want, rtol=1e-13, atol=1e-14)
+
+
+def test_ties():
+    values = np.random.default_rng(1).integers(0, 3, (11, 5)).astype(float)
+    np.testing.assert_allclose(quantiles(values), np.quantile(values, WANTED, axis=0), rtol=1e-13)
+
+
+def test_a_missing_value_is_missing_in_its_column_alone():
+    values = np.random.default_rng(2).normal(size=(9, 6))
+    values[4, 2] = np.nan
+    got = quantiles(values)
+    assert np.isnan(got[:, 2]).all()
+    others = np.delete(values, 2, axis=1)
+    np.testing.assert_allclose(
+        np.delete(got, 2, axis=1), np.quantile(others, WANTED, axis=0), rtol=1e-13
+    )
