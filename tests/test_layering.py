@@ -21,6 +21,7 @@ FLOW = [
     ["netmigration"],
     ["_steps"],
     ["projection"],
+    ["stable"],
     ["stocks"],
     ["indicators"],
     ["datasets"],
