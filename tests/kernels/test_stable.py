@@ -96,7 +96,7 @@ def test_stable_population_is_that_of_the_eigenvectors(grid):
         rates = every_age(f, grid)
         want = reference.stable(reference.leslie(S, rates, srb, years), rates, middles, years)
         for (name, value), got in zip(want.items(), outs, strict=False):
-            np.testing.assert_allclose(got[out_row[b]], value, rtol=1e-10, atol=1e-12, err_msg=name)
+            np.testing.assert_allclose(got[out_row[b]], value, rtol=1e-12, atol=1e-14, err_msg=name)
     assert not outs[6].any()
     assert not outs[7].any()
 
