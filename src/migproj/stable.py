@@ -235,7 +235,7 @@ def stable_population(
     >>> float(stable["growth_rate"].round(4)), float(stable["net_reproduction_rate"].round(2))
     (-0.0265, 0.54)
     >>> stable["age_distribution"].round(3).values
-    array([0.178, 0.209, 0.613])
+    array([0.177, 0.211, 0.613])
     """
     from migproj._kernels import stable as kernels
 
