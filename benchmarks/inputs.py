@@ -83,6 +83,21 @@ def survival(countries: int, periods: int) -> xr.DataArray:
     return mp.survival_ratios(mp.life_table(death_rates(countries, periods)))
 
 
+def fertility(countries: int, periods: int) -> xr.DataArray:
+    """Births per woman-year (country, period, age) at 15-19 to 45-49."""
+    ages = np.arange(15, 50, 5)
+    level = np.random.default_rng(5).uniform(0.8, 1.6, (countries, periods, 1))
+    bearing = 0.15 * np.exp(-(((ages - 25.0) / 8.0) ** 2))
+    return _labelled(
+        level * bearing,
+        "country",
+        "period",
+        "age",
+        age=ages,
+        period=_periods(1950, periods, 5),
+    )
+
+
 def people(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """Counts of people that fall with age along the last axis."""
     ages = np.linspace(0.0, 1.0, shape[-1])

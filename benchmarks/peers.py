@@ -221,6 +221,46 @@ def project_population(
     return {**made, "n_negative": negative}
 
 
+def stable_population(
+    survival: Array, fertility: Array, sex_ratio_at_birth: float, first: int, step: float
+) -> Results:
+    """Leslie matrices of the women, survival (..., age), and their eigenvalues and eigenvectors."""
+    ages = survival.shape[-1]
+    rates = np.zeros((*survival.shape[:-1], ages + 1))
+    rates[..., first : first + fertility.shape[-1]] = fertility
+    matrix = np.zeros((*survival.shape, ages))
+    older = np.arange(1, ages)
+    matrix[..., older, older - 1] = survival[..., 1:]
+    matrix[..., -1, -1] = survival[..., -1]
+    born = rates[..., :-1].copy()
+    born[..., :-1] += rates[..., 1:-1] * survival[..., 1:]
+    matrix[..., 0, :] = survival[..., :1] * born * (0.5 * step / (1.0 + sex_ratio_at_birth))
+    roots, right = np.linalg.eig(matrix)
+    roots_left, left = np.linalg.eig(matrix.swapaxes(-1, -2))
+
+    def dominant(values: Array, vectors: Array) -> Array:
+        place = np.argmax(values.real, axis=-1)[..., None, None]
+        return np.take_along_axis(vectors, place, axis=-1)[..., 0].real
+
+    shares, value = dominant(roots, right), dominant(roots_left, left)
+    shares /= shares.sum(axis=-1, keepdims=True)
+    value /= value[..., :1]
+    modulus = np.sort(np.abs(roots), axis=-1)
+    alive = survival.copy()
+    alive[..., 0] = 1.0
+    np.cumprod(alive, axis=-1, out=alive)
+    mothers = rates[..., :-1] * shares
+    return {
+        "growth_rate": np.log(roots.real.max(axis=-1)) / step,
+        "age_distribution": shares,
+        "reproductive_value": value,
+        "damping_ratio": modulus[..., -1] / modulus[..., -2],
+        "net_reproduction_rate": (matrix[..., 0, :] * alive).sum(axis=-1),
+        "mean_age_of_childbearing": (mothers @ (step * (np.arange(ages) + 0.5)))
+        / mothers.sum(axis=-1),
+    }
+
+
 def project_stocks(
     stock: Array, survival: Array, arrivals: Array, emigration: Array, step: float
 ) -> Results:

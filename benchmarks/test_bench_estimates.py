@@ -1,4 +1,4 @@
-"""Life tables, survival ratios and net migration."""
+"""Life tables, survival ratios, net migration and stable populations."""
 
 from __future__ import annotations
 
@@ -54,5 +54,18 @@ def test_net_migration(compare, sizes, method):
             start.values, end.values, survival.values, births.values, method
         ),
         [start, end, survival, births],
+        rounds=9,
+    )
+
+
+def test_stable_population(compare, sizes):
+    survival = inputs.survival(sizes.countries, sizes.periods).sel(sex="female", drop=True)
+    fertility = inputs.fertility(sizes.countries, sizes.periods)
+    ratio = inputs.SEX_RATIO_AT_BIRTH
+    compare(
+        "stable_population",
+        lambda: mp.stable_population(survival, fertility, ratio),
+        lambda: peers.stable_population(survival.values, fertility.values, ratio, 3, 5.0),
+        [survival, fertility],
         rounds=9,
     )

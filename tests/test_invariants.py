@@ -430,6 +430,15 @@ def stocks(rng, countries):
     }
 
 
+def women(rng, countries):
+    by = {"country": countries}
+    return {
+        "survival": drawn(rng, 0.75, 0.85, AGES, **by, sex=SEXES),
+        "fertility": drawn(rng, 0.5, 0.9, FERTILE, **by).drop_vars("age_width"),
+        "sex_ratio_at_birth": drawn(rng, 1, 1.1, **by),
+    }
+
+
 CASES = {
     "regroup_ages": Case(
         lambda rng, countries: {"array": drawn(rng, 0, 1e5, AGES, country=countries, sex=SEXES)},
@@ -479,6 +488,8 @@ CASES = {
         fertile_women, lambda **inputs: mp.births_from_rates(**inputs, interval=10)
     ),
     "project_population": Case(population, mp.project_population),
+    "leslie_matrix": Case(women, mp.leslie_matrix),
+    "stable_population": Case(women, mp.stable_population),
     "project_stocks": Case(stocks, mp.project_stocks),
 }
 

@@ -22,6 +22,7 @@ FLOW = [
     ["_steps"],
     ["_components"],
     ["projection"],
+    ["stable"],
     ["stocks"],
     ["indicators"],
     ["datasets"],

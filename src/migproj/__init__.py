@@ -14,6 +14,7 @@ from migproj.errors import (
 from migproj.lifetable import life_table
 from migproj.netmigration import net_migration, net_migration_vital
 from migproj.projection import project_population
+from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
 
@@ -30,6 +31,7 @@ __all__ = [
     "decimal_year",
     "indicators",
     "interval_years",
+    "leslie_matrix",
     "life_table",
     "net_migration",
     "net_migration_vital",
@@ -37,5 +39,6 @@ __all__ = [
     "project_stocks",
     "regroup_ages",
     "separation_factors",
+    "stable_population",
     "survival_ratios",
 ]

@@ -22,8 +22,8 @@ from migproj._checks import (
     check_sexes,
     where,
 )
-from migproj._steps import Steps, check_survival_grid, plan, same_grid
-from migproj.ages import AgeGroups, closed_groups, fertile_groups
+from migproj._steps import Steps, check_survival_grid, mothers, plan, same_grid
+from migproj.ages import AgeGroups, closed_groups
 from migproj.errors import SchemaError
 
 __all__ = ["Components", "components"]
@@ -130,18 +130,12 @@ def _fertility(
         level = total / ways.width
     check_dims(name, fertility, "age")
     check_rates(name, fertility)
-    for key in ("fertility", "fertility_pattern", "sex_ratio_at_birth"):
-        if key in rates:
-            mend = f"it is one for both sexes: {key}.sel(sex='female', drop=True)"
-            check_lacks(key, rates[key], "sex", mend)
+    for key in ("fertility", "sex_ratio_at_birth"):
+        mend = f"it is one for both sexes: {key}.sel(sex='female', drop=True)"
+        check_lacks(key, rates[key], "sex", mend)
     if name == "fertility_pattern":
         _check_shares(name, fertility, ["age"])
-    first, fertile = fertile_groups(fertility, ways.groups, name)
-    if first == 0:
-        raise SchemaError(
-            f"{name}: dim 'age': expected mothers older than {ways.width:g} years (one step), "
-            f"got {fertile.labels[0]}; select ages of childbearing, such as 15-49"
-        )
+    first, fertile = mothers(name, fertility, ways)
     return fertility, level, first, fertile
 
 

@@ -17,11 +17,11 @@ from migproj._checks import (
     check_numbers,
     check_survival,
 )
-from migproj.ages import AgeGroups, groups_of
+from migproj.ages import AgeGroups, fertile_groups, groups_of
 from migproj.dates import decimal_year, instant_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 
-__all__ = ["Steps", "check_survival_grid", "plan", "same_grid"]
+__all__ = ["Steps", "check_survival_grid", "mothers", "plan", "same_grid"]
 
 TIMINGS = {"end": 0, "even": 1, "midpoint": 2}
 
@@ -126,3 +126,17 @@ def check_survival_grid(array: xr.DataArray, steps: Steps, whose: str) -> None:
     """Survival ratios on the age groups and for the step of the projection."""
     same_grid("survival", array, steps, whose)
     check_survival("survival", array)
+
+
+def mothers(name: str, fertility: xr.DataArray, steps: Steps) -> tuple[int, AgeGroups]:
+    """The first fertile group and all of them: one for both sexes, and older than one step."""
+    check_lacks(
+        name, fertility, "sex", f"it is one for both sexes: {name}.sel(sex='female', drop=True)"
+    )
+    first, fertile = fertile_groups(fertility, steps.groups, name)
+    if first == 0:
+        raise SchemaError(
+            f"{name}: dim 'age': expected mothers older than {steps.width:g} years (one step), "
+            f"got {fertile.labels[0]}; select ages of childbearing, such as 15-49"
+        )
+    return first, fertile

@@ -14,6 +14,7 @@ MALE: Final = "male"
 DIMS: Final[dict[str, str]] = {
     "age": "lower bounds of age groups, with the auxiliary coordinate age_width (years)",
     "mother_age": "age of mother on births, as age",
+    "age_from": "age group at the start of a step, as age, which is that of arrival",
     "sex": "'female' and 'male', found by label",
     "country": "country or region of residence",
     "birthplace": "country or region of birth",
@@ -86,6 +87,22 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec(
         "emigrants", _SEX_AGE, "persons per period", "people who left, by the group arrived in"
     ),
+    # stable populations of women
+    VariableSpec(
+        "leslie_matrix", ("age", "age_from"), "1", "women after a step for each at its start", 0.0
+    ),
+    VariableSpec("growth_rate", (), "1/year", "exponential growth rate; here the intrinsic one"),
+    VariableSpec("age_distribution", _AGE, "1", "share of the women in each age group", 0.0, 1.0),
+    VariableSpec(
+        "reproductive_value", _AGE, "1", "share in future births, to that of the youngest", 0.0
+    ),
+    VariableSpec(
+        "damping_ratio", (), "1", "growth over that of the slowest deviation to fade, a step", 1.0
+    ),
+    VariableSpec("net_reproduction_rate", (), "1", "daughters of a newborn girl", 0.0),
+    VariableSpec(
+        "mean_age_of_childbearing", (), "years", "mean age of mothers in the stable population", 0.0
+    ),
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
     VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),
@@ -99,4 +116,8 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
         "cells with a negative population, or with negative survivors expected",
     ),
     VariableSpec("n_births_missing", (), "1", "child groups without births"),
+    VariableSpec("n_no_births", (), "1", "1 where no daughters are born, or none grow up"),
+    VariableSpec(
+        "n_no_stable_ages", (), "1", "1 where the open-ended group outlasts the growth of the rest"
+    ),
 )

@@ -341,3 +341,44 @@ def step_stock(P0, S, arrivals, hazard, timing, years, entering=0.0):
         deaths[to] += lost - left
     P1 += {"end": M, "even": M / 2, "midpoint": 0 * M}[timing]
     return P1, deaths, emigrants
+
+
+# --- stable populations -------------------------------------------------------------------------
+
+
+def leslie(S, fertility, srb, years):
+    """Women after a step (rows) for each at its start; `fertility` has a rate for every group."""
+    ages = len(S)
+    L = np.zeros((ages, ages))
+    for x in range(1, ages):
+        L[x, x - 1] = S[x]
+    L[-1, -1] = S[-1]
+    for j in range(ages):
+        # A woman lives half the step in her group, and half in the next if she gets there.
+        born = fertility[j] / 2
+        if j + 1 < ages:
+            born += S[j + 1] * fertility[j + 1] / 2
+        L[0, j] = years * born / (1 + srb) * S[0]
+    return L
+
+
+def stable(L, fertility, middles, years):
+    """What eigenvalues and eigenvectors say of a Leslie matrix."""
+    roots, right = np.linalg.eig(L)
+    reals = np.abs(roots.imag) < 1e-12 * np.abs(roots).max()
+    first = np.flatnonzero(reals)[np.argmax(roots[reals].real)]
+    w = right[:, first].real
+    roots_of_left, left = np.linalg.eig(L.T)
+    v = left[:, np.argmin(np.abs(roots_of_left - roots[first]))].real
+    survivors = L.copy()
+    survivors[0] = 0.0
+    daughters = L - survivors
+    next_generation = daughters @ np.linalg.inv(np.eye(len(L)) - survivors)
+    return {
+        "growth_rate": math.log(roots[first].real) / years,
+        "age_distribution": w / w.sum(),
+        "reproductive_value": v / v[0],
+        "damping_ratio": roots[first].real / np.abs(np.delete(roots, first)).max(),
+        "net_reproduction_rate": np.abs(np.linalg.eigvals(next_generation)).max(),
+        "mean_age_of_childbearing": np.sum(middles * fertility * w) / np.sum(fertility * w),
+    }
