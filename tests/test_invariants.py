@@ -198,13 +198,8 @@ def joined_cohorts(migration, timing):
     return migration if timing != "even" else migration / 2 + one_older(migration / 2)
 
 
-@pytest.mark.parametrize("exposure", ["with-migrants", "ccmpp"])
-@pytest.mark.parametrize("timing", TIMINGS)
-@FIXED
-@given(inputs=projections())
-def test_population_balances(timing, exposure, inputs):
-    result = mp.project_population(**inputs, timing=timing, births_exposure=exposure)
-    np.testing.assert_array_equal(result["net_migration"].values, inputs["migration"].values)
+def assert_population_balances(result, timing):
+    """In every cohort and in total, change is births less deaths plus migration applied."""
     for p in range(2):
         flows = result.drop_vars("population").isel(period=p, drop=True)
         before, after = (result["population"].isel(time=k, drop=True) for k in (p, p + 1))
@@ -216,6 +211,29 @@ def test_population_balances(timing, exposure, inputs):
         total = born.sum() - flows["deaths_cohort"].sum() + flows["net_migration"].sum()
         assert_same(after.sum() - before.sum(), total, 2 * 5 * scale)
         assert_same(born.sel(sex="male"), 1.05 * born.sel(sex="female"))
+
+
+@pytest.mark.parametrize("exposure", ["with-migrants", "ccmpp"])
+@pytest.mark.parametrize("timing", TIMINGS)
+@FIXED
+@given(inputs=projections())
+def test_population_balances(timing, exposure, inputs):
+    result = mp.project_population(**inputs, timing=timing, births_exposure=exposure)
+    np.testing.assert_array_equal(result["net_migration"].values, inputs["migration"].values)
+    assert_population_balances(result, timing)
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+@FIXED
+@given(inputs=projections(), many=st.floats(-1e6, -1e3))
+def test_population_with_limited_emigration_balances(timing, inputs, many):
+    """Also in every cohort: the migration applied is still half and half with "even"."""
+    leaving = inputs | {"migration": inputs["migration"] + many}
+    result = mp.project_population(**leaving, timing=timing, on_negative="limit")
+    assert (result["population"] >= 0).all()
+    assert_population_balances(result, timing)
+    given_ = result["net_migration"] + result["net_migration_unapplied"]
+    assert_same(given_, leaving["migration"].transpose(*given_.dims), 2e6)
 
 
 @pytest.mark.parametrize("timing", TIMINGS)

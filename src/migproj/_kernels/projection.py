@@ -287,9 +287,9 @@ def _step(
                 i = sex * ages
                 if given[i] < -2.0 * states[before + i]:
                     migrants[mp + i] = -2.0 * states[before + i]
-    # With fewer emigrants in the youngest group there may be more women, hence births: a second
-    # pass is enough, for the limit found in the first errs on the safe side.
-    for _ in range(2):
+    # With fewer emigrants in the youngest group there may be more women, hence births. The limit
+    # found in the first pass, of fewer births, holds in the second all the more.
+    for again in range(2):
         if limit == 1:
             _limit(code, states, before, given, survival, sp, ages, migrants, mp)
         _move_on(code, states, before, after, migrants, mp, survival, sp, ages, dead, dp)
@@ -312,8 +312,12 @@ def _step(
             born,
             bp,
         )
-        if limit == 0 or not _limit_youngest(
-            code, states, before, given, survival, sp, ages, born, bp, fertile, migrants, mp
+        if (
+            limit == 0
+            or again == 1
+            or not _limit_youngest(
+                code, states, before, given, survival, sp, ages, born, bp, fertile, migrants, mp
+            )
         ):
             break
     _enter(code, states, after, migrants, mp, survival, sp, ages, born, bp, fertile, dead, dp)
