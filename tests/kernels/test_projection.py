@@ -255,8 +255,7 @@ def test_emigration_limited_to_the_people_there(timing, exposure):
     assert (unapplied <= 0).all()
     assert (unapplied < 0).any()
     assert (applied.where(unapplied < 0, -1.0) <= 0).all()
-    # The migration applied, given again, is within its limits and makes the same projection:
-    # cells that are empty may miss 0 by rounding.
+    # The migration applied, given again, is within its limits and makes the same projection.
     again = mp.project_population(
         **(inputs | {"migration": applied}),
         timing=timing,
@@ -280,8 +279,8 @@ def test_a_limit_binds_no_more_than_it_must(timing):
     if timing == "even":
         start = result["population"].isel(time=slice(-1)).values
         empty |= np.abs(start + result["net_migration"].values / 2) < 1e-8
-    # The youngest group keeps a few where more births followed from fewer emigrants.
-    assert empty[..., 1:][cut[..., 1:]].all()
+    # The two youngest groups may keep a few where births set the limit of the first.
+    assert empty[..., 2:][cut[..., 2:]].all()
 
 
 def test_a_limit_that_does_not_bind_changes_nothing():

@@ -287,11 +287,11 @@ def _step(
                 i = sex * ages
                 if given[i] < -2.0 * states[before + i]:
                     migrants[mp + i] = -2.0 * states[before + i]
-    # With fewer emigrants in the youngest group there may be more women, hence births. The limit
-    # found in the first pass, of fewer births, holds in the second all the more.
+        _limit(code, states, before, given, survival, sp, ages, migrants, mp)
+    # The limit of the youngest group follows from births, hence from women, some of whom may have
+    # been in it at the start. The others' limits stay as they are (with more emigrants there would
+    # be fewer births again), so that in a second pass nobody is fewer than in the first.
     for again in range(2):
-        if limit == 1:
-            _limit(code, states, before, given, survival, sp, ages, migrants, mp)
         _move_on(code, states, before, after, migrants, mp, survival, sp, ages, dead, dp)
         _bear(
             code,
