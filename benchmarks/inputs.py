@@ -31,6 +31,8 @@ class Sizes:
     projected: int  # countries of the population projection
     projected_draws: int
     steps: int
+    ensemble: int  # countries of the ensembles
+    ensemble_draws: int
     birthplaces: int
     residences: int  # countries of the stock projection
     stock_steps: int
@@ -41,8 +43,8 @@ class Sizes:
         return wanted if self.full else 3
 
 
-FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 50, 20, 16, 2**24)
-SMOKE = Sizes(False, 3, 2, 4, 2, 2, 5, 3, 2, 3, 2**18)
+FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 10, 500, 50, 20, 16, 2**24)
+SMOKE = Sizes(False, 3, 2, 4, 2, 2, 5, 2, 9, 3, 2, 3, 2**18)
 
 
 def _labelled(values: np.ndarray, *dims: str, **coords: object) -> xr.DataArray:
@@ -174,6 +176,32 @@ def projection(countries: int, draws: int, steps: int) -> Projection:
             period=coords["period"],
         ),
         _labelled(0.01 * people(rng, countries, steps, 2, ages), *flows, **coords),
+    )
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A projection whose draws are on the totals of migration; everything else is shared."""
+
+    population: xr.DataArray  # (country, sex, age)
+    survival: xr.DataArray  # (country, period, sex, age)
+    fertility: xr.DataArray  # (country, period, age)
+    totals: xr.DataArray  # (country, draw, period)
+    schedule: xr.DataArray  # (sex, age)
+
+
+def ensemble(countries: int, draws: int, steps: int) -> Ensemble:
+    """Single ages 0 to 100+, one-year steps from 2024, of :func:`projection`."""
+    given = projection(countries, 1, steps)
+    rng = np.random.default_rng(5)
+    schedule = people(rng, 2, len(SINGLE))
+    totals = rng.normal(2e3, 3e3, (countries, draws, steps))
+    return Ensemble(
+        given.population,
+        given.survival,
+        given.fertility.isel(draw=0, drop=True),
+        _labelled(totals, "country", "draw", "period", period=given.survival["period"].values),
+        _labelled(schedule / schedule.sum(), "sex", "age", **mp.age_coords(SINGLE)),
     )
 
 

@@ -221,6 +221,46 @@ def project_population(
     return {**made, "n_negative": negative}
 
 
+def project_totals(
+    population: Array,
+    survival: Array,
+    fertility: Array,
+    sex_ratio_at_birth: float,
+    totals: Array,
+    schedule: Array,
+    first: int,
+) -> Results:
+    """Totals of population and births alone, one country at a time; draws on the totals."""
+    countries, draws, periods = totals.shape
+    fertile = fertility.shape[-1]
+    people = np.empty((countries, draws, periods + 1, 2, 1))
+    births = np.empty((countries, draws, periods, 2, 1))
+    negative = np.zeros((countries, draws), dtype=np.int64)
+    women = slice(first, first + fertile)
+    daughters = 1.0 / (1.0 + sex_ratio_at_birth)
+    shares = np.array([daughters, daughters * sex_ratio_at_birth])
+    for c in range(countries):
+        now = np.repeat(population[c][None], draws, axis=0)
+        people[c, :, 0, :, 0] = now.sum(axis=-1)
+        new = np.empty_like(now)
+        for p in range(periods):
+            s = survival[c, p]
+            half = (0.5 * totals[c, :, p])[:, None, None] * schedule
+            exposed = now + half
+            np.multiply(exposed[..., :-1], s[:, 1:], out=new[..., 1:])
+            new[..., -1] += s[:, -1] * exposed[..., -1]
+            new[..., 1:] += half[..., 1:]
+            born = ((now[:, 0, women] + new[:, 0, women]) * (0.5 * fertility[c, p])).sum(axis=-1)
+            by_sex = born[:, None] * shares
+            new[..., 0] = by_sex * s[:, 0] + half[..., 0]
+            births[c, :, p, :, 0] = by_sex
+            people[c, :, p + 1, :, 0] = new.sum(axis=-1)
+            if not new.min() >= 0.0:
+                negative[c] += (new < 0.0).sum(axis=(-1, -2))
+            now, new = new, now
+    return {"population": people, "births": births, "n_negative": negative}
+
+
 def stable_population(
     survival: Array, fertility: Array, sex_ratio_at_birth: float, first: int, step: float
 ) -> Results:
