@@ -48,7 +48,8 @@ def _move_on(
     states: FloatArray,  # the population before, and (output) after
     before: int,
     after: int,
-    migrants: FloatArray,
+    total: float,  # migrants are this times the schedule
+    schedule: FloatArray,
     mp: int,
     survival: FloatArray,
     sp: int,
@@ -57,6 +58,7 @@ def _move_on(
     dp: int,
 ) -> None:
     """Everyone moves on by one group; the open-ended group also keeps those already in it."""
+    half = 0.5 * total
     one = uintp(1)
     row = uintp(2 * ages)
     old = uintp(before)
@@ -67,16 +69,16 @@ def _move_on(
     if code == EVEN:
         for k in range(one, row):
             i = uintp(k)
-            exposed = states[old + i - one] + 0.5 * migrants[m + i - one]
+            exposed = states[old + i - one] + half * schedule[m + i - one]
             alive = survival[s + i] * exposed
-            states[new + i] = alive + 0.5 * migrants[m + i]
+            states[new + i] = alive + half * schedule[m + i]
             dead[d + i] = exposed - alive
     elif code == END:
         for k in range(one, row):
             i = uintp(k)
             exposed = states[old + i - one]
             alive = survival[s + i] * exposed
-            states[new + i] = alive + migrants[m + i]
+            states[new + i] = alive + total * schedule[m + i]
             dead[d + i] = exposed - alive
     else:
         for k in range(one, row):
@@ -84,14 +86,15 @@ def _move_on(
             exposed = states[old + i - one]
             ratio = survival[s + i]
             alive = ratio * exposed
-            half = math.sqrt(ratio) * migrants[m + i]
-            states[new + i] = alive + half
-            dead[d + i] = exposed - alive + migrants[m + i] - half
+            came = total * schedule[m + i]
+            stayed = math.sqrt(ratio) * came
+            states[new + i] = alive + stayed
+            dead[d + i] = exposed - alive + came - stayed
     for sex in range(2):
         i = uintp((sex + 1) * ages - 1)
         exposed = states[old + i]
         if code == EVEN:
-            exposed += 0.5 * migrants[m + i]
+            exposed += half * schedule[m + i]
         alive = survival[s + i] * exposed
         states[new + i] += alive
         dead[d + i] += exposed - alive
@@ -104,7 +107,8 @@ def _bear(
     states: FloatArray,
     before: int,
     after: int,
-    migrants: FloatArray,
+    total: float,
+    schedule: FloatArray,
     mp: int,
     fertility: FloatArray,
     fp: int,
@@ -114,10 +118,10 @@ def _bear(
     step: float,
     women: int,  # the cell of the youngest mothers
     female: int,
-    born: FloatArray,  # output (2 x fertile ages)
+    born: FloatArray,  # output (2 x fertile ages): by sex of the child and age of the mother
     bp: int,
-) -> None:
-    """Births of the women exposed, by sex of the child and age of the mother."""
+) -> float:
+    """Births of the women exposed; those of both sexes together."""
     f = uintp(fp)
     old = uintp(before + women)
     new = uintp(after + women)
@@ -129,21 +133,22 @@ def _bear(
     # Migrants of the step beyond those in the women at its end.
     others = 0.0
     if with_migrants == 0:
-        others = -1.0 if code == END else 0.5
+        others = -total if code == END else 0.5 * total
+    newborn = 0.0
     for k in range(uintp(fertile)):
         i = uintp(k)
-        exposed = states[old + i] + states[new + i] + others * migrants[m + i]
+        exposed = states[old + i] + states[new + i] + others * schedule[m + i]
         births = rate * fertility[f + i] * exposed
         born[girls + i] = births * daughters
         born[boys + i] = births - births * daughters
+        newborn += births
+    return newborn
 
 
 @helper
-def _newborn(born: FloatArray, at: int, fertile: int) -> float:
-    total = 0.0
-    for k in range(uintp(fertile)):
-        total += born[uintp(at) + uintp(k)]
-    return total
+def _of_sex(newborn: float, srb: float, sex: int, female: int) -> float:
+    daughters = newborn * (1.0 / (1.0 + srb))
+    return daughters if sex == female else newborn - daughters
 
 
 @helper
@@ -151,33 +156,34 @@ def _enter(
     code: int,
     states: FloatArray,
     after: int,
-    migrants: FloatArray,
+    total: float,
+    schedule: FloatArray,
     mp: int,
     survival: FloatArray,
     sp: int,
     ages: int,
-    born: FloatArray,
-    bp: int,
-    fertile: int,
+    newborn: float,
+    srb: float,
+    female: int,
     dead: FloatArray,
     dp: int,
 ) -> None:
     """Survivors of the births of the step."""
     for sex in range(2):
         i = sex * ages
-        newborn = _newborn(born, bp + sex * fertile, fertile)
+        born = _of_sex(newborn, srb, sex, female)
         s = survival[uintp(sp + i)]
-        m = migrants[uintp(mp + i)]
-        alive = s * newborn
-        lost = newborn - alive
+        m = total * schedule[uintp(mp + i)]
+        alive = s * born
+        lost = born - alive
         if code == EVEN:
             alive += 0.5 * m
         elif code == END:
             alive += m
         else:
-            half = math.sqrt(s) * m
-            alive += half
-            lost += m - half
+            stayed = math.sqrt(s) * m
+            alive += stayed
+            lost += m - stayed
         states[uintp(after + i)] = alive
         dead[uintp(dp + i)] = lost
 
@@ -192,7 +198,6 @@ def _limit(
     sp: int,
     ages: int,
     migrants: FloatArray,  # in and out: the youngest group of each sex stands already
-    mp: int,
 ) -> None:
     """No more emigrants than there are people, in every group but the youngest.
 
@@ -205,7 +210,7 @@ def _limit(
             s = survival[sp + i]
             exposed = states[before + i - 1]
             if code == EVEN:
-                exposed += 0.5 * migrants[mp + i - 1]
+                exposed += 0.5 * migrants[i - 1]
             if k == ages - 1:
                 exposed += states[before + i]
             most = s * exposed
@@ -215,7 +220,7 @@ def _limit(
                 # Those of the open group who came at its start are exposed in it.
                 most = 2.0 * most / (1.0 + s) if k == ages - 1 else 2.0 * most
                 most = min(most, 2.0 * states[before + i])
-            migrants[mp + i] = -most if given[i] < -most else given[i]
+            migrants[i] = -most if given[i] < -most else given[i]
 
 
 @helper
@@ -227,26 +232,25 @@ def _limit_youngest(
     survival: FloatArray,
     sp: int,
     ages: int,
-    born: FloatArray,
-    bp: int,
-    fertile: int,
+    newborn: float,
+    srb: float,
+    female: int,
     migrants: FloatArray,  # in and out
-    mp: int,
 ) -> bool:
     """The same in the youngest group, once births are known; whether anything changed."""
     changed = False
     for sex in range(2):
         i = sex * ages
         s = survival[sp + i]
-        newborn = _newborn(born, bp + sex * fertile, fertile)
-        most = s * newborn
+        born = _of_sex(newborn, srb, sex, female)
+        most = s * born
         if code == MIDPOINT:
-            most = math.sqrt(s) * newborn
+            most = math.sqrt(s) * born
         elif code == EVEN:
             most = min(2.0 * most, 2.0 * states[before + i])
         m = -most if given[i] < -most else given[i]
-        if migrants[mp + i] < m:
-            migrants[mp + i] = m
+        if migrants[i] < m:
+            migrants[i] = m
             changed = True
     return changed
 
@@ -259,8 +263,9 @@ def _step(
     states: FloatArray,  # the population before, and (output) after
     before: int,
     after: int,
-    given: FloatArray,  # (2 x ages): migrants that would come or leave, read if `limit`
-    migrants: FloatArray,  # those who do; output if `limit`
+    given: FloatArray,  # (2 x ages): migrants who would come or leave, read if `limit`
+    total: float,  # migrants who do: this times the schedule; with `limit`, 1 and an output
+    schedule: FloatArray,
     mp: int,
     survival: FloatArray,
     sp: int,
@@ -281,25 +286,27 @@ def _step(
     """One step: migrants as they are, or limited to the people there."""
     if limit == 1:
         for k in range(2 * ages):
-            migrants[mp + k] = given[k]
+            schedule[k] = given[k]
         if code == EVEN:
             for sex in range(2):
                 i = sex * ages
                 if given[i] < -2.0 * states[before + i]:
-                    migrants[mp + i] = -2.0 * states[before + i]
-        _limit(code, states, before, given, survival, sp, ages, migrants, mp)
+                    schedule[i] = -2.0 * states[before + i]
+        _limit(code, states, before, given, survival, sp, ages, schedule)
     # The limit of the youngest group follows from births, hence from women, some of whom may have
     # been in it at the start. The others' limits stay as they are (with more emigrants there would
     # be fewer births again), so that in a second pass nobody is fewer than in the first.
+    newborn = 0.0
     for again in range(2):
-        _move_on(code, states, before, after, migrants, mp, survival, sp, ages, dead, dp)
-        _bear(
+        _move_on(code, states, before, after, total, schedule, mp, survival, sp, ages, dead, dp)
+        newborn = _bear(
             code,
             with_migrants,
             states,
             before,
             after,
-            migrants,
+            total,
+            schedule,
             mp,
             fertility,
             fp,
@@ -316,11 +323,13 @@ def _step(
             limit == 0
             or again == 1
             or not _limit_youngest(
-                code, states, before, given, survival, sp, ages, born, bp, fertile, migrants, mp
+                code, states, before, given, survival, sp, ages, newborn, srb, female, schedule
             )
         ):
             break
-    _enter(code, states, after, migrants, mp, survival, sp, ages, born, bp, fertile, dead, dp)
+    _enter(
+        code, states, after, total, schedule, mp, survival, sp, ages, newborn, srb, female, dead, dp
+    )
     if limit == 1:
         for k in range(2 * ages):
             if states[after + k] < 0.0:  # what rounding leaves of a group that has left
@@ -435,15 +444,22 @@ def project_population(
     # nearest cache. (Views of rows would cost more than the work on them.)
     cells = groups.size == ages + 1
     keeps_states = cells and population.shape[1] > 0
-    keeps_migrants = cells and applied.shape[1] > 0
+    # Migrants are a total times a row of the schedule, unless each sex has its own or they are
+    # limited: then they are worked out on a row of their own.
+    worked_out = limit == 1 or totals.shape[2] == 2
     keeps_dead = cells and deaths_cohort.shape[1] > 0
     keeps_born = mothers.size == fertile + 1 and births.shape[1] > 0
     states = population_ if keeps_states else np.empty(2 * row)
-    migrants = applied_ if keeps_migrants else np.empty(row)
     dead = deaths_cohort_ if keeps_dead else np.empty(row)
     born = births_ if keeps_born else np.empty(2 * fertile)
     given = np.empty(row)
+    limited = np.empty(row)
     spare = np.empty(row)
+    moving = schedule_
+    if limit == 1:
+        moving = limited
+    elif worked_out:
+        moving = given
     for b in range(lo, hi):
         o = out_row[b]
         code = timing[timing_row[b]]
@@ -460,13 +476,13 @@ def project_population(
             mp = (schedule_row[b] * schedule.shape[1] + min(p, schedule.shape[1] - 1)) * row
             flow = o * periods + p
             after = before + row if keeps_states else row - before
-            to_migrants = flow * row if keeps_migrants else 0
             to_dead = flow * row if keeps_dead else 0
             to_born = flow * 2 * fertile if keeps_born else 0
-            if limit == 1:
+            total = totals[totals_row[b], min(p, totals.shape[1] - 1), 0]
+            if worked_out:
                 _migrants(totals, totals_row[b], schedule_, mp, p, ages, given, 0)
-            else:
-                _migrants(totals, totals_row[b], schedule_, mp, p, ages, migrants, to_migrants)
+                total = 1.0
+                mp = 0
             _step(
                 code,
                 with_migrants,
@@ -475,8 +491,9 @@ def project_population(
                 before,
                 after,
                 given,
-                migrants,
-                to_migrants,
+                total,
+                moving,
+                mp,
                 survival_,
                 sp,
                 fertility_,
@@ -506,16 +523,21 @@ def project_population(
                     _sum_groups(spare, 0, ages, groups, deaths_, flow * wide)
             if unapplied.shape[1] > 0:
                 for k in range(row):
-                    spare[k] = given[k] - migrants[to_migrants + k]
+                    spare[k] = given[k] - limited[k]
                 _sum_groups(spare, 0, ages, groups, unapplied_, flow * wide)
+            if applied.shape[1] > 0:
+                to = flow * row if cells else 0
+                into = applied_ if cells else spare
+                for k in range(uintp(row)):
+                    into[uintp(to) + uintp(k)] = total * moving[uintp(mp) + uintp(k)]
+                if not cells:
+                    _sum_groups(spare, 0, ages, groups, applied_, flow * wide)
             if not cells:
                 if population.shape[1] > 0:
                     to = (o * (periods + 1) + p + 1) * wide
                     _sum_groups(states, after, ages, groups, population_, to)
                 if deaths_cohort.shape[1] > 0:
                     _sum_groups(dead, 0, ages, groups, deaths_cohort_, flow * wide)
-                if applied.shape[1] > 0:
-                    _sum_groups(migrants, 0, ages, groups, applied_, flow * wide)
             if births.shape[1] > 0 and not keeps_born:
                 _sum_groups(born, 0, fertile, mothers, births_, flow * mothers_wide)
             before = after
