@@ -291,7 +291,7 @@ def stable_population(
     np.cumprod(alive, axis=-1, out=alive)
     mothers = rates[..., :-1] * shares
     return {
-        "growth_rate": np.log(roots.real.max(axis=-1)) / step,
+        "intrinsic_growth_rate": np.log(roots.real.max(axis=-1)) / step,
         "age_distribution": shares,
         "reproductive_value": value,
         "damping_ratio": modulus[..., -1] / modulus[..., -2],

@@ -16,7 +16,7 @@ SEXES = ["female", "male"]
 COUNTRIES = ["ARG", "BOL", "CHL"]
 LOWER = range(0, 85, 5)
 FERTILE = range(15, 50, 5)
-ARRAYS = ["growth_rate", "age_distribution", "reproductive_value", "damping_ratio"]
+ARRAYS = ["intrinsic_growth_rate", "age_distribution", "reproductive_value", "damping_ratio"]
 
 
 def numbers(*shape, low, high):
@@ -180,7 +180,7 @@ def test_sparse_is_one_matrix():
 def test_projecting_on_and_on_leads_to_the_stable_population():
     given_ = rates(4)
     stable = mp.stable_population(**given_)
-    factor = np.exp(5 * stable["growth_rate"])
+    factor = np.exp(5 * stable["intrinsic_growth_rate"])
     result = mp.project_population(people(), **given_, steps=300)
     women = result["population"].sel(sex="female")
     before, after = women.isel(time=299), women.isel(time=300)
@@ -205,7 +205,7 @@ def test_deviations_fade_by_the_damping_ratio():
     stable = mp.stable_population(**given_)
     result = mp.project_population(people(2, ["ARG"]), **given_, steps=202)
     women = result["population"].sel(sex="female", country="ARG").sum("age")
-    scaled = women.values * np.exp(-stable["growth_rate"].item() * result["time"].values)
+    scaled = women.values * np.exp(-stable["intrinsic_growth_rate"].item() * result["time"].values)
     change = np.diff(scaled)
     fades = change[200] / change[201]
     assert fades == pytest.approx(stable["damping_ratio"].item(), rel=1e-8)
@@ -216,7 +216,7 @@ def test_deviations_fade_by_the_damping_ratio():
 def test_eigenvectors_and_the_equation_of_lotka(seed):
     given_ = rates(seed)
     matrix, stable = mp.leslie_matrix(**given_), mp.stable_population(**given_)
-    factor = np.exp(5 * stable["growth_rate"])
+    factor = np.exp(5 * stable["intrinsic_growth_rate"])
     c, v = stable["age_distribution"], stable["reproductive_value"]
     np.testing.assert_allclose(times(matrix, c), factor * c, rtol=1e-12)
     np.testing.assert_allclose(matrix.dot(v.drop_vars("age_width"), "age"), factor * v, rtol=1e-12)
@@ -253,7 +253,7 @@ def test_replacement_fertility_gives_the_stationary_population():
     women = lived.sel(age=slice(15, 49))
     fertility = (2.05 / women.sum() + 0 * women).drop_vars("age_width")
     stable = mp.stable_population(mp.survival_ratios(table, ages=LOWER), fertility, 1.05)
-    assert stable["growth_rate"].item() == pytest.approx(0.0, abs=1e-15)
+    assert stable["intrinsic_growth_rate"].item() == pytest.approx(0.0, abs=1e-15)
     assert stable["net_reproduction_rate"].item() == pytest.approx(1.0, rel=1e-14)
     np.testing.assert_allclose(stable["age_distribution"], lived / lived.sum(), rtol=1e-12)
     middle = (women["age"] + 2.5).dot(women) / women.sum()
@@ -291,7 +291,7 @@ def test_labels_of_the_stable_population():
     assert stable["age_distribution"].dims == ("country", "age")
     units = {name: array.attrs["units"] for name, array in stable.items()}
     assert units == {
-        "growth_rate": "1/year",
+        "intrinsic_growth_rate": "1/year",
         "age_distribution": "1",
         "reproductive_value": "1",
         "damping_ratio": "1",
@@ -345,7 +345,7 @@ def test_an_open_ended_group_that_outlasts_the_rest_is_named_and_counted():
     chile = stable.sel(country="CHL")
     assert chile["age_distribution"].isnull().all()
     assert chile["damping_ratio"].item() == pytest.approx(
-        np.exp(5 * chile["growth_rate"].item()) / 0.9, rel=1e-13
+        np.exp(5 * chile["intrinsic_growth_rate"].item()) / 0.9, rel=1e-13
     )
 
 

@@ -91,7 +91,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec(
         "leslie_matrix", ("age", "age_from"), "1", "women after a step for each at its start", 0.0
     ),
-    VariableSpec("growth_rate", (), "1/year", "exponential growth rate; here the intrinsic one"),
+    VariableSpec("intrinsic_growth_rate", (), "1/year", "intrinsic rate of natural increase"),
     VariableSpec("age_distribution", _AGE, "1", "share of the women in each age group", 0.0, 1.0),
     VariableSpec(
         "reproductive_value", _AGE, "1", "share in future births, to that of the youngest", 0.0

@@ -174,7 +174,7 @@ def stable_population(
     Returns
     -------
     Dataset
-        ``growth_rate`` (...; 1/year), the intrinsic rate; ``age_distribution`` (..., age; 1),
+        ``intrinsic_growth_rate`` (...; 1/year); ``age_distribution`` (..., age; 1),
         shares that add up to 1; ``reproductive_value`` (..., age; 1), 1 in the youngest group
         and 0 past childbearing; ``damping_ratio`` (...; 1) per step; ``net_reproduction_rate``
         (...; 1), daughters per newborn girl; ``mean_age_of_childbearing`` (...; years), of
@@ -232,7 +232,7 @@ def stable_population(
     >>> survival = xr.DataArray([0.9, 0.8, 0.5], dims="age", coords=ages)
     >>> fertility = xr.DataArray([0.1], dims="age", coords={"age": [15]})
     >>> stable = mp.stable_population(survival, fertility, 1.0)
-    >>> float(stable["growth_rate"].round(4)), float(stable["net_reproduction_rate"].round(2))
+    >>> float(stable["intrinsic_growth_rate"].round(4)), float(stable["net_reproduction_rate"].round(2))
     (-0.0265, 0.54)
     >>> stable["age_distribution"].round(3).values
     array([0.177, 0.211, 0.613])
@@ -246,7 +246,7 @@ def stable_population(
         kernels.stable_population,
         women.inputs(),
         [
-            Output("growth_rate"),
+            Output("intrinsic_growth_rate"),
             Output("age_distribution", *by_age),
             Output("reproductive_value", *by_age),
             Output("damping_ratio"),

@@ -375,7 +375,7 @@ def stable(L, fertility, middles, years):
     daughters = L - survivors
     next_generation = daughters @ np.linalg.inv(np.eye(len(L)) - survivors)
     return {
-        "growth_rate": math.log(roots[first].real) / years,
+        "intrinsic_growth_rate": math.log(roots[first].real) / years,
         "age_distribution": w / w.sum(),
         "reproductive_value": v / v[0],
         "damping_ratio": roots[first].real / np.abs(np.delete(roots, first)).max(),

@@ -48,7 +48,7 @@ def run_stable(drawn, grid):
     paired = [x for name in RATES for x in (drawn[name], row)]
     run(kernels.stable_population, n, *paired, *outs, row, grid[1], grid[4], grid[3])
     names = [
-        "growth_rate",
+        "intrinsic_growth_rate",
         "age_distribution",
         "reproductive_value",
         "damping_ratio",
@@ -111,7 +111,7 @@ def test_values_and_shares_are_eigenvectors_to_rounding(grid):
         L = reference.leslie(
             drawn["survival"][b], every_age(drawn["fertility"][b], grid), drawn["ratio"][b], years
         )
-        factor = np.exp(years * got["growth_rate"][b])
+        factor = np.exp(years * got["intrinsic_growth_rate"][b])
         c, v = got["age_distribution"][b], got["reproductive_value"][b]
         np.testing.assert_allclose(c.sum(), 1.0, rtol=1e-14)
         np.testing.assert_allclose(L @ c, factor * c, rtol=1e-13)
@@ -131,7 +131,7 @@ def test_growth_far_from_zero(level):
     for b in range(2):
         f = every_age(drawn["fertility"][b], grid)
         L = reference.leslie(drawn["survival"][b], f, drawn["ratio"][b], 5.0)
-        factor = np.exp(5 * got["growth_rate"][b])
+        factor = np.exp(5 * got["intrinsic_growth_rate"][b])
         c = got["age_distribution"][b]
         np.testing.assert_allclose(c.sum(), 1.0, rtol=1e-14)
         np.testing.assert_allclose(L @ c, factor * c, rtol=1e-13)
@@ -141,10 +141,10 @@ def test_the_open_ended_group_may_hold_the_second_eigenvalue():
     grid = GRIDS["5-year"]
     drawn = draw(np.random.default_rng(64), grid, (1, 1, 1))
     slow = run_stable(drawn, grid)
-    factor = np.exp(5 * slow["growth_rate"][0])
+    factor = np.exp(5 * slow["intrinsic_growth_rate"][0])
     drawn["survival"][0, -1] = 0.999 * factor
     got = run_stable(drawn, grid)
-    np.testing.assert_array_equal(got["growth_rate"], slow["growth_rate"])
+    np.testing.assert_array_equal(got["intrinsic_growth_rate"], slow["intrinsic_growth_rate"])
     np.testing.assert_allclose(got["damping_ratio"], 1 / 0.999, rtol=1e-13)
     assert got["damping_ratio"][0] < slow["damping_ratio"][0]
 
@@ -156,13 +156,13 @@ def test_an_open_ended_group_that_outlasts_the_rest(share):
     drawn["fertility"] *= 0.1
     before = run_stable(drawn, grid)
     # Above the factor by its rounding: at equality, too, nobody else is left in the end.
-    factor = np.exp(5 * before["growth_rate"][0])
+    factor = np.exp(5 * before["intrinsic_growth_rate"][0])
     drawn["survival"][0, -1] = share * factor * (1 + 4e-16)
     got = run_stable(drawn, grid)
     assert got["n_no_stable_ages"].tolist() == [1]
     assert np.isnan(got["age_distribution"]).all()
     np.testing.assert_allclose(got["damping_ratio"], 1 / share, rtol=1e-13)
-    for name in ("growth_rate", "reproductive_value", "mean_age_of_childbearing"):
+    for name in ("intrinsic_growth_rate", "reproductive_value", "mean_age_of_childbearing"):
         np.testing.assert_array_equal(got[name], before[name])
 
 
@@ -204,7 +204,7 @@ def test_a_missing_survival_ratio_past_childbearing_leaves_the_growth_rate():
     whole = run_stable(drawn, grid)
     drawn["survival"][0, -1] = np.nan
     got = run_stable(drawn, grid)
-    for name in ("growth_rate", "reproductive_value", "net_reproduction_rate"):
+    for name in ("intrinsic_growth_rate", "reproductive_value", "net_reproduction_rate"):
         np.testing.assert_array_equal(got[name], whole[name])
     assert np.isnan(got["age_distribution"]).all()
     assert np.isnan(got["damping_ratio"]).all()
