@@ -232,7 +232,8 @@ def stable_population(
     >>> survival = xr.DataArray([0.9, 0.8, 0.5], dims="age", coords=ages)
     >>> fertility = xr.DataArray([0.1], dims="age", coords={"age": [15]})
     >>> stable = mp.stable_population(survival, fertility, 1.0)
-    >>> float(stable["intrinsic_growth_rate"].round(4)), float(stable["net_reproduction_rate"].round(2))
+    >>> rate, daughters = stable["intrinsic_growth_rate"], stable["net_reproduction_rate"]
+    >>> float(rate.round(4)), float(daughters.round(2))
     (-0.0265, 0.54)
     >>> stable["age_distribution"].round(3).values
     array([0.177, 0.211, 0.613])
