@@ -127,7 +127,7 @@ def apply(
     return tuple(
         array.rename({**dict(zip(names, out.core, strict=True))})
         .rename(out.name)
-        .assign_attrs(units=VARIABLES[out.name].units)
+        .assign_attrs({"units": VARIABLES[out.name].units} if out.name in VARIABLES else {})
         for array, names, out in zip(labelled, core_out, outputs, strict=True)
     )
 

@@ -26,6 +26,8 @@ from migproj.errors import SchemaError
 __all__ = ["project_stocks"]
 
 _PERIOD: Final = ("period",)
+#: Shares over a whole step and over its second half, which stocks with the same rates share.
+_EXITS: Final = ("staying", "leaving", "staying_half", "leaving_half")
 
 
 def project_stocks(
@@ -136,30 +138,42 @@ def project_stocks(
     name, coming = flow or ("arrivals", nothing)
     known = ways.groups.lower[0] == 0
     ages, count = len(ways.groups), ways.count
+    per_period = ("period", "age")
+    spans = count if any("period" in rates[key].dims for key in rates if key != name) else 1
+    exits = apply(
+        kernels.exits,
+        [
+            Input("survival", survival, per_period, may_lack=_PERIOD),
+            Input(
+                "emigration",
+                nothing if emigration is None else emigration,
+                per_period,
+                may_lack=_PERIOD,
+            ),
+        ],
+        [
+            Output(part, per_period, (spans, size))
+            for part, size in zip(_EXITS, (ages + 1, ages + 1, ages, ages), strict=True)
+        ],
+        ways.width,
+    )
     results = apply(
         kernels.project_stocks,
         [
             Input("stock", stock, ("age",)),
-            Input("survival", survival, ("period", "age"), may_lack=_PERIOD),
-            Input(name, coming, ("period", "age"), may_lack=_PERIOD),
-            Input(
-                "emigration",
-                nothing if emigration is None else emigration,
-                ("period", "age"),
-                may_lack=_PERIOD,
-            ),
+            *(Input(part, shares, per_period) for part, shares in zip(_EXITS, exits, strict=True)),
+            Input(name, coming, per_period, may_lack=_PERIOD),
             Input("timing", choice_codes("timing", timing, TIMINGS), dtype=np.int64),
         ],
         [
             Output("stock", ("time", "age"), (count + 1, ages)),
             *(
-                Output(variable, ("period", "age"), (count, ages))
+                Output(variable, per_period, (count, ages))
                 for variable in ("deaths_cohort", "emigrants", name)
             ),
             Output("n_negative", dtype=np.int64),
         ],
         0.0 if known else np.nan,
-        ways.width,
     )
     result = xr.Dataset({str(array.name): array for array in results})
     result = _sex_last(result.assign_coords(ways.coords()))

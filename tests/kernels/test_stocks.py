@@ -144,17 +144,28 @@ def test_project_stocks_gathers_rows_and_scatters_results():
     inputs = {name: draw(rng, size)[name] for name, size in sizes.items()}
     inputs["arrivals"] = inputs["arrivals"][:, :1].copy()  # the same in all periods
     codes = np.array([kernels.END, kernels.EVEN, kernels.MIDPOINT])
-    arrays = [*inputs.values(), codes]
-    rows = [reference.picks(rng, n, len(x)) for x in arrays]
+    rates = {name: inputs[name] for name in ("survival", "emigration")}
+    rows = {name: reference.picks(rng, n, len(x)) for name, x in inputs.items()}
+    rows["timing"] = reference.picks(rng, n, 3)
+    exits = [np.full((n, PERIODS, ages + (k < 2)), np.nan) for k in range(4)]
+    paired = [x for name, rate in rates.items() for x in (rate, rows[name])]
+    exit_row = rng.permutation(n)
+    run(kernels.exits, n, *(*paired, *exits, exit_row, 10.0))
     out_row = rng.permutation(n)
     outs = [np.full((n, PERIODS + (k == 0), ages), np.nan) for k in range(4)]
     negative = np.full(n, -1)
-    paired = [x for pair in zip(arrays, rows, strict=True) for x in pair]
-    run(kernels.project_stocks, n, *(*paired, *outs, negative, out_row, 0.0, 10.0))
+    arrays = [
+        (inputs["stock"], rows["stock"]),
+        *((share, exit_row) for share in exits),
+        (inputs["arrivals"], rows["arrivals"]),
+        (codes, rows["timing"]),
+    ]
+    paired = [x for pair in arrays for x in pair]
+    run(kernels.project_stocks, n, *(*paired, *outs, negative, out_row, 0.0))
     for b in range(n):
-        drawn = {name: x[r[b]] for (name, x), r in zip(inputs.items(), rows[:-1], strict=True)}
+        drawn = {name: x[rows[name][b]] for name, x in inputs.items()}
         o = out_row[b]
-        want = project(drawn, TIMINGS[codes[rows[-1][b]]])
+        want = project(drawn, TIMINGS[codes[rows["timing"][b]]])
         assert_projected(dict(zip(NAMES, [x[o] for x in outs[:3]], strict=True)), want)
         applied = np.broadcast_to(drawn["arrivals"], (PERIODS, ages))
         np.testing.assert_array_equal(outs[3][o], applied)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from migproj._jit import FloatArray, IntArray, helper, kernel
+from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
 
 # Codes of the timing of arrivals, passed by the labelled layer.
 END = 0
@@ -13,14 +13,57 @@ MIDPOINT = 2
 
 
 @helper
-def _leavers(exposed: float, survival: float, stayers: float) -> float:
-    """Emigrants among those exposed to death and emigration, both at constant hazards."""
+def _leaving(survival: float, stayers: float) -> float:
+    """The share who emigrate of those exposed to death and emigration, both at constant hazards."""
     if stayers == 1.0 or survival <= 0.0:  # nobody leaves, or nobody lives to leave
-        return 0.0 * exposed  # missing stays missing
+        return 0.0
     if survival >= 1.0:  # a census survival ratio: no deaths to share with
-        return exposed * survival * (1.0 - stayers)
+        return survival * (1.0 - stayers)
     out = math.log(stayers)
-    return exposed * (1.0 - survival * stayers) * out / (out + math.log(survival))
+    share: float = (1.0 - survival * stayers) * out / (out + math.log(survival))
+    return share
+
+
+@kernel
+def exits(
+    lo: int,
+    hi: int,
+    survival: FloatArray,  # (rows, periods or 1, ages): by age of arrival
+    survival_row: IntArray,
+    hazard: FloatArray,  # (rows, periods or 1, ages): of emigrating, a year, by completed age
+    hazard_row: IntArray,
+    staying: FloatArray,  # outputs (rows, periods, ages + 1): see below
+    leaving: FloatArray,
+    staying_half: FloatArray,  # (rows, periods, ages): over the second half of the step
+    leaving_half: FloatArray,
+    out_row: IntArray,
+    step: float,
+) -> None:
+    """Shares who stay and live, and who emigrate, by the group arrived in.
+
+    The last entry is for those already in the open-ended group, who stay exposed to its own
+    hazard. The stocks of all birthplaces that share survival and hazards share these.
+    """
+    ages = survival.shape[2]
+    for b in range(lo, hi):
+        o = out_row[b]
+        for p in range(staying.shape[1]):
+            ps = min(p, survival.shape[1] - 1)
+            ph = min(p, hazard.shape[1] - 1)
+            for i in range(ages):
+                s = survival[survival_row[b], ps, i]
+                mu = hazard[hazard_row[b], ph, i]
+                if i > 0:
+                    mu += hazard[hazard_row[b], ph, i - 1]
+                stay = math.exp(-0.5 * step * mu)
+                staying[o, p, i] = s * stay
+                leaving[o, p, i] = _leaving(s, stay)
+                staying_half[o, p, i] = math.sqrt(s * stay)
+                leaving_half[o, p, i] = _leaving(math.sqrt(s), math.sqrt(stay))
+            s = survival[survival_row[b], ps, ages - 1]
+            stay = math.exp(-step * hazard[hazard_row[b], ph, ages - 1])
+            staying[o, p, ages] = s * stay
+            leaving[o, p, ages] = _leaving(s, stay)
 
 
 @kernel
@@ -29,12 +72,16 @@ def project_stocks(
     hi: int,
     start: FloatArray,  # (rows, ages)
     start_row: IntArray,
-    survival: FloatArray,  # (rows, periods or 1, ages): by age of arrival
-    survival_row: IntArray,
+    staying: FloatArray,  # (rows, periods or 1, ages + 1): see exits
+    staying_row: IntArray,
+    leaving: FloatArray,  # (rows, periods or 1, ages + 1)
+    leaving_row: IntArray,
+    staying_half: FloatArray,  # (rows, periods or 1, ages)
+    staying_half_row: IntArray,
+    leaving_half: FloatArray,  # (rows, periods or 1, ages)
+    leaving_half_row: IntArray,
     arrivals: FloatArray,  # (rows, periods or 1, ages)
     arrivals_row: IntArray,
-    hazard: FloatArray,  # (rows, periods or 1, ages): of emigrating, a year, by completed age
-    hazard_row: IntArray,
     timing: IntArray,  # (rows): codes above
     timing_row: IntArray,
     stock: FloatArray,  # outputs (rows, periods + 1, ages)
@@ -44,63 +91,88 @@ def project_stocks(
     n_negative: IntArray,  # (rows)
     out_row: IntArray,
     entering: float,  # people entering the first group: 0 from age 0, else unknown (NaN)
-    step: float,
 ) -> None:
-    ages = start.shape[1]
-    last = ages - 1
+    ages = uintp(start.shape[1])
+    one = uintp(1)
+    last = ages - one
+    periods = deaths.shape[1]
+    start_ = start.reshape(-1)
+    staying_ = staying.reshape(-1)
+    leaving_ = leaving.reshape(-1)
+    staying_half_ = staying_half.reshape(-1)
+    leaving_half_ = leaving_half.reshape(-1)
+    arrivals_ = arrivals.reshape(-1)
+    stock_ = stock.reshape(-1)
+    deaths_ = deaths.reshape(-1)
+    emigrants_ = emigrants.reshape(-1)
+    applied_ = applied.reshape(-1)
     for b in range(lo, hi):
         o = out_row[b]
         code = timing[timing_row[b]]
-        for i in range(ages):
-            stock[o, 0, i] = start[start_row[b], i]
+        source = uintp(start_row[b]) * ages
+        now = uintp(o * (periods + 1)) * ages
+        for k in range(ages):
+            stock_[now + uintp(k)] = start_[source + uintp(k)]
         negative = 0
-        for p in range(deaths.shape[1]):
-            rs = survival_row[b]
-            ps = min(p, survival.shape[1] - 1)
-            ra = arrivals_row[b]
-            pa = min(p, arrivals.shape[1] - 1)
-            rh = hazard_row[b]
-            ph = min(p, hazard.shape[1] - 1)
-            for i in range(ages):
-                s = survival[rs, ps, i]
-                m = arrivals[ra, pa, i]
-                mu = hazard[rh, ph, i]
-                if i == 0:
-                    exposed = entering
-                    stay = math.exp(-0.5 * step * mu)
-                else:
-                    exposed = stock[o, p, i - 1]
-                    if code == EVEN:
-                        exposed += 0.5 * arrivals[ra, pa, i - 1]
-                    stay = math.exp(-0.5 * step * (hazard[rh, ph, i - 1] + mu))
-                # Nobody survives from nobody, whatever the ratio (two censuses tell none).
-                after = 0.0 if exposed == 0.0 else s * stay * exposed
-                left = 0.0 if exposed == 0.0 else _leavers(exposed, s, stay)
-                gone = exposed - after
-                if i == last and ages > 1:
-                    # Those already in the open-ended group stay exposed to its own hazard.
-                    exposed = stock[o, p, i]
-                    if code == EVEN:
-                        exposed += 0.5 * m
-                    stay_open = math.exp(-step * mu)
-                    survivors = s * stay_open * exposed
-                    after += survivors
-                    left += _leavers(exposed, s, stay_open)
-                    gone += exposed - survivors
-                if code == END:
-                    after += m
-                elif code == EVEN:
-                    after += 0.5 * m
-                else:
-                    stay_half = math.sqrt(stay)
-                    kept = math.sqrt(s) * stay_half * m
-                    after += kept
-                    left += _leavers(m, math.sqrt(s), stay_half)
-                    gone += m - kept
-                stock[o, p + 1, i] = after
-                emigrants[o, p, i] = left
-                deaths[o, p, i] = gone - left
-                applied[o, p, i] = m
-                if after < 0.0:
+        for p in range(periods):
+            s = uintp(staying_row[b] * staying.shape[1] + min(p, staying.shape[1] - 1))
+            s = s * (ages + one)
+            e = uintp(leaving_row[b] * leaving.shape[1] + min(p, leaving.shape[1] - 1))
+            e = e * (ages + one)
+            m = uintp(arrivals_row[b] * arrivals.shape[1] + min(p, arrivals.shape[1] - 1)) * ages
+            out = uintp(o * periods + p) * ages
+            new = now + ages
+            part = 0.5 if code == EVEN else 0.0  # of the arrivals, exposed for the whole step
+
+            # Everyone moves on by one group. Nobody survives from nobody, whatever the ratio (two
+            # censuses tell none).
+            for k in range(one, ages):
+                i = uintp(k)
+                exposed = stock_[now + i - one] + part * arrivals_[m + i - one]
+                nobody = exposed == 0.0
+                alive = 0.0 if nobody else staying_[s + i] * exposed
+                left = 0.0 if nobody else leaving_[e + i] * exposed
+                stock_[new + i] = alive
+                emigrants_[out + i] = left
+                deaths_[out + i] = exposed - alive - left
+            alive = 0.0 if entering == 0.0 else entering
+            stock_[new] = alive
+            emigrants_[out] = alive
+            deaths_[out] = alive
+            if ages > one:
+                # Those already in the open-ended group.
+                exposed = stock_[now + last] + part * arrivals_[m + last]
+                alive = staying_[s + ages] * exposed
+                left = leaving_[e + ages] * exposed
+                stock_[new + last] += alive
+                emigrants_[out + last] += left
+                deaths_[out + last] += exposed - alive - left
+
+            if code == MIDPOINT:
+                h = uintp(
+                    staying_half_row[b] * staying_half.shape[1] + min(p, staying_half.shape[1] - 1)
+                )
+                h = h * ages
+                g = uintp(
+                    leaving_half_row[b] * leaving_half.shape[1] + min(p, leaving_half.shape[1] - 1)
+                )
+                g = g * ages
+                for k in range(ages):
+                    i = uintp(k)
+                    came = arrivals_[m + i]
+                    kept = staying_half_[h + i] * came
+                    left = leaving_half_[g + i] * came
+                    stock_[new + i] += kept
+                    emigrants_[out + i] += left
+                    deaths_[out + i] += came - kept - left
+            else:
+                rest = 1.0 - part
+                for k in range(ages):
+                    stock_[new + uintp(k)] += rest * arrivals_[m + uintp(k)]
+            for k in range(ages):
+                i = uintp(k)
+                applied_[out + i] = arrivals_[m + i]
+                if stock_[new + i] < 0.0:
                     negative += 1
+            now = new
         n_negative[o] = negative
