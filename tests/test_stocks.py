@@ -130,3 +130,63 @@ def test_timing_by_country():
     for place, timing in zip(PLACES, by_place.values, strict=True):
         alone = mp.project_stocks(stock, survival, arrivals, timing=timing)["stock"]
         xr.testing.assert_identical(mixed.sel(birthplace=place), alone.sel(birthplace=place))
+
+
+@pytest.mark.parametrize(
+    "keep", [["stock"], ["emigrants"], ["deaths_cohort", "arrivals"], "arrivals"]
+)
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_only_what_is_kept_is_returned(case, timing, keep):
+    full = mp.project_stocks(**case, timing=timing)
+    result = mp.project_stocks(**case, timing=timing, keep=keep)
+    names = [keep] if isinstance(keep, str) else keep
+    assert set(result.data_vars) == {*names, "n_negative"}
+    for name in names:
+        xr.testing.assert_identical(result[name], full[name])
+    assert ("time" in result.coords) == ("stock" in names)
+
+
+def test_what_cannot_be_kept(case):
+    with pytest.raises(mp.SchemaError, match=r"keep: expected some of .*'arrivals'.*'births'"):
+        mp.project_stocks(**case, keep=["births"])
+    people = case["stock"].sum("birthplace").expand_dims(time=[2000.0, 2005, 2010, 2015])
+    with pytest.raises(mp.SchemaError, match="keep: expected 'stock' among them, for the native"):
+        mp.project_stocks(**case, population=people, keep=["emigrants"])
+
+
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_stocks_and_native_born_are_the_population_of_the_engine(case, timing):
+    """The native-born projected on their own, with all births, and the stocks make the whole."""
+    del case["emigration"]
+    survival, arrivals = case["survival"], case["arrivals"]
+    natives = array(1e4, 1e5, "sex", "age", time=2000.0)
+    native_migration = array(-300, 100, "period", "sex", "age")
+    rates = xr.DataArray(np.full(7, 0.1), dims="age", coords={"age": range(15, 50, 5)})
+    whole = mp.project_population(
+        natives + case["stock"].sum("birthplace"),
+        survival,
+        rates,
+        1.05,
+        native_migration + arrivals.sum("birthplace"),
+        timing=timing,
+    )
+    stocks = mp.project_stocks(
+        case["stock"], survival, arrivals, timing=timing, population=whole["population"]
+    )
+    total = stocks["stock"].sum("birthplace") + stocks["native_born"]
+    np.testing.assert_allclose(total, whole["population"].transpose(*total.dims), rtol=1e-14)
+    # Births of all mothers are native-born: those above the youngest ages do not know of them,
+    # and are what the natives alone come to.
+    alone = mp.project_population(natives, survival, rates, 1.05, native_migration, timing=timing)[
+        "population"
+    ]
+    older = {"age": slice(15, None)}
+    np.testing.assert_allclose(
+        stocks["native_born"].sel(older), alone.transpose(*total.dims).sel(older), rtol=1e-11
+    )
+    born = whole["births"].sum("mother_age") - mp.project_population(
+        natives, survival, rates, 1.05, native_migration, timing=timing
+    )["births"].sum("mother_age")
+    first = survival.isel(period=0).sel(age=0, drop=True) * born.isel(period=0, drop=True)
+    gained = (stocks["native_born"] - alone).isel(time=1).sel(age=0, drop=True)
+    np.testing.assert_allclose(gained, first.transpose(*gained.dims), rtol=1e-9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -10,7 +10,7 @@ import xarray as xr
 from migproj._checks import where
 from migproj.errors import SchemaError
 
-__all__ = ["choice_codes"]
+__all__ = ["choice_codes", "outputs_kept"]
 
 
 def choice_codes(name: str, choice: str | xr.DataArray, codes: Mapping[str, int]) -> xr.DataArray:
@@ -30,3 +30,14 @@ def choice_codes(name: str, choice: str | xr.DataArray, codes: Mapping[str, int]
         )
     numbers = np.vectorize(codes.__getitem__, otypes=[np.int64])(values)
     return chosen.copy(data=numbers)
+
+
+def outputs_kept(keep: Sequence[str] | None, able: Sequence[str]) -> tuple[str, ...]:
+    """The variables to return: those of `able` that are named in `keep`, or all."""
+    if keep is None:
+        return tuple(able)
+    wanted = [keep] if isinstance(keep, str) else list(keep)
+    odd = [name for name in wanted if name not in able]
+    if odd or not wanted:
+        raise SchemaError(f"keep: expected some of {list(able)}, got {odd or wanted}")
+    return tuple(name for name in able if name in wanted)

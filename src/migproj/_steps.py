@@ -21,7 +21,7 @@ from migproj.ages import AgeGroups, fertile_groups, groups_of
 from migproj.dates import decimal_year, instant_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 
-__all__ = ["Steps", "check_survival_grid", "mothers", "plan", "same_grid"]
+__all__ = ["TIMINGS", "Steps", "along", "check_survival_grid", "mothers", "plan", "same_grid"]
 
 TIMINGS = {"end": 0, "even": 1, "midpoint": 2}
 
@@ -46,6 +46,12 @@ class Steps:
 
     def _labels(self, count: int) -> npt.NDArray[np.float64]:
         return np.round(self.start + self.width * np.arange(count), 6)
+
+
+def along(name: Hashable, coord: Any, result: xr.Dataset) -> bool:
+    """Whether a coordinate lies along dims that the result has."""
+    dims = coord.dims if isinstance(coord, xr.DataArray) else (str(name).removesuffix("_width"),)
+    return all(dim in result.dims for dim in dims)
 
 
 def plan(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
 from migproj._checks import as_number
-from migproj._choices import choice_codes
+from migproj._choices import choice_codes, outputs_kept
 from migproj._components import components
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._draws import quantiles_over_draws
-from migproj._steps import TIMINGS
+from migproj._steps import TIMINGS, along
 from migproj.ages import AgesLike, as_groups, covering, unions
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
@@ -230,7 +230,7 @@ def project_population(
     coords["sex"] = population["sex"].values
     if over is not None:
         coords["quantile"] = list(over.wanted)
-    result = result.assign_coords({name: c for name, c in coords.items() if _used(name, c, result)})
+    result = result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
     below = _negative(result, age_groups is None and over is None)
     if below and on_negative == "raise":
         raise SchemaError(
@@ -249,29 +249,21 @@ def _dims(name: str) -> tuple[str, str, str]:
 
 def _kept(keep: Sequence[str] | None, separation: bool, limit: bool) -> tuple[str, ...]:
     """The variables wanted, of those that can be made."""
+    if (
+        not separation
+        and keep is not None
+        and "deaths" in ([keep] if isinstance(keep, str) else keep)
+    ):
+        raise SchemaError(
+            "keep: 'deaths' (by age at death) need separation=; mp.separation_factors(life_table) "
+            "makes them. Deaths by cohort are 'deaths_cohort'"
+        )
     able = [
         name
         for name in _OUTPUTS
         if (name != "deaths" or separation) and (name != "net_migration_unapplied" or limit)
     ]
-    if keep is None:
-        return tuple(able)
-    wanted = [keep] if isinstance(keep, str) else list(keep)
-    if "deaths" in wanted and not separation:
-        raise SchemaError(
-            "keep: 'deaths' (by age at death) need separation=; mp.separation_factors(life_table) "
-            "makes them. Deaths by cohort are 'deaths_cohort'"
-        )
-    odd = [name for name in wanted if name not in able]
-    if odd or not wanted:
-        raise SchemaError(f"keep: expected some of {able}, got {odd or wanted}")
-    return tuple(name for name in able if name in wanted)
-
-
-def _used(name: Hashable, coord: Any, result: xr.Dataset) -> bool:
-    """Whether a coordinate lies along a dim that the result has."""
-    dims = coord.dims if isinstance(coord, xr.DataArray) else (str(name).removesuffix("_width"),)
-    return all(dim in result.dims for dim in dims)
+    return outputs_kept(keep, able)
 
 
 def _negative(result: xr.Dataset, by_cell: bool) -> str:

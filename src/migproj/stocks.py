@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,9 +18,9 @@ from migproj._checks import (
     check_same_places,
     check_sexes,
 )
-from migproj._choices import choice_codes
+from migproj._choices import choice_codes, outputs_kept
 from migproj._diagnostics import counted, finding, warn_findings
-from migproj._steps import TIMINGS, Steps, check_survival_grid, plan, same_grid
+from migproj._steps import TIMINGS, Steps, along, check_survival_grid, plan, same_grid
 from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
 
@@ -39,6 +40,7 @@ def project_stocks(
     net_migration: xr.DataArray | None = None,
     timing: str | xr.DataArray = "even",
     population: xr.DataArray | None = None,
+    keep: Sequence[str] | None = None,
     steps: int | None = None,
 ) -> xr.Dataset:
     r"""Project migrant stocks by survival, arrivals and emigration; nobody is born into them.
@@ -63,6 +65,8 @@ def project_stocks(
     population : DataArray (..., time, age), optional
         The whole population at all instants, as :func:`project_population` makes it; the
         native-born are what it has beyond the stocks of all birthplaces.
+    keep : sequence of str, optional
+        The variables wanted, of those below; the others are not stored. Default: all.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
 
@@ -136,6 +140,12 @@ def project_stocks(
         check_rates("emigration", emigration)
     nothing = xr.DataArray(np.zeros(len(ways.groups)), dims="age")
     name, coming = flow or ("arrivals", nothing)
+    kept = outputs_kept(keep, ("stock", "deaths_cohort", "emigrants", name))
+    if population is not None and "stock" not in kept:
+        raise SchemaError(
+            "keep: expected 'stock' among them, for the native-born are what the population has "
+            f"beyond it; got {list(kept)}"
+        )
     known = ways.groups.lower[0] == 0
     ages, count = len(ways.groups), ways.count
     per_period = ("period", "age")
@@ -166,17 +176,20 @@ def project_stocks(
             Input("timing", choice_codes("timing", timing, TIMINGS), dtype=np.int64),
         ],
         [
-            Output("stock", ("time", "age"), (count + 1, ages)),
+            Output("stock", ("time", "age"), (count + 1 if "stock" in kept else 0, ages)),
             *(
-                Output(variable, per_period, (count, ages))
-                for variable in ("deaths_cohort", "emigrants", name)
+                Output(flow, per_period, (count if flow in kept else 0, ages))
+                for flow in ("deaths_cohort", "emigrants", name)
             ),
             Output("n_negative", dtype=np.int64),
         ],
+        count,
         0.0 if known else np.nan,
     )
-    result = xr.Dataset({str(array.name): array for array in results})
-    result = _sex_last(result.assign_coords(ways.coords()))
+    made = {str(a.name): a for a in results if a.name in (*kept, "n_negative")}
+    result = xr.Dataset(made)
+    coords = {key: c for key, c in ways.coords().items() if along(key, c, result)}
+    result = _sex_last(result.assign_coords(coords))
     if population is not None:
         result["native_born"] = _native_born(population, result["stock"], ways)
     warn_findings("project_stocks", _findings(result, survival, ways))
@@ -230,7 +243,9 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
 def _findings(result: xr.Dataset, survival: xr.DataArray, ways: Steps) -> list[str]:
     found = [
         finding("survival ratios above 1", survival > 1),
-        counted("negative stock", result["n_negative"], result["stock"]),
+        counted("negative stock", result["n_negative"], result["stock"])
+        if "stock" in result
+        else finding("negative stock", result["n_negative"] > 0),
     ]
     if "native_born" in result:
         found.append(finding("native-born below 0", result["native_born"] < 0))

@@ -161,7 +161,7 @@ def test_project_stocks_gathers_rows_and_scatters_results():
         (codes, rows["timing"]),
     ]
     paired = [x for pair in arrays for x in pair]
-    run(kernels.project_stocks, n, *(*paired, *outs, negative, out_row, 0.0))
+    run(kernels.project_stocks, n, *(*paired, *outs, negative, out_row, PERIODS, 0.0))
     for b in range(n):
         drawn = {name: x[rows[name][b]] for name, x in inputs.items()}
         o = out_row[b]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
 
 # Codes of the timing of arrivals, passed by the labelled layer.
@@ -84,33 +86,37 @@ def project_stocks(
     arrivals_row: IntArray,
     timing: IntArray,  # (rows): codes above
     timing_row: IntArray,
-    stock: FloatArray,  # outputs (rows, periods + 1, ages)
+    stock: FloatArray,  # outputs (rows, periods + 1, ages); no periods: not wanted
     deaths: FloatArray,  # (rows, periods, ages): by age of arrival
     emigrants: FloatArray,  # (rows, periods, ages): by age of arrival
     applied: FloatArray,  # (rows, periods, ages)
     n_negative: IntArray,  # (rows)
     out_row: IntArray,
+    periods: int,
     entering: float,  # people entering the first group: 0 from age 0, else unknown (NaN)
 ) -> None:
     ages = uintp(start.shape[1])
     one = uintp(1)
     last = ages - one
-    periods = deaths.shape[1]
     start_ = start.reshape(-1)
     staying_ = staying.reshape(-1)
     leaving_ = leaving.reshape(-1)
     staying_half_ = staying_half.reshape(-1)
     leaving_half_ = leaving_half.reshape(-1)
     arrivals_ = arrivals.reshape(-1)
-    stock_ = stock.reshape(-1)
-    deaths_ = deaths.reshape(-1)
-    emigrants_ = emigrants.reshape(-1)
+    # What is not wanted is worked on rows that stay in the nearest cache.
+    keeps_stock = stock.shape[1] > 0
+    keeps_deaths = deaths.shape[1] > 0
+    keeps_emigrants = emigrants.shape[1] > 0
+    stock_ = stock.reshape(-1) if keeps_stock else np.empty(2 * start.shape[1])
+    deaths_ = deaths.reshape(-1) if keeps_deaths else np.empty(start.shape[1])
+    emigrants_ = emigrants.reshape(-1) if keeps_emigrants else np.empty(start.shape[1])
     applied_ = applied.reshape(-1)
     for b in range(lo, hi):
         o = out_row[b]
         code = timing[timing_row[b]]
         source = uintp(start_row[b]) * ages
-        now = uintp(o * (periods + 1)) * ages
+        now = uintp(o * (periods + 1)) * ages if keeps_stock else uintp(0)
         for k in range(ages):
             stock_[now + uintp(k)] = start_[source + uintp(k)]
         negative = 0
@@ -121,7 +127,9 @@ def project_stocks(
             e = e * (ages + one)
             m = uintp(arrivals_row[b] * arrivals.shape[1] + min(p, arrivals.shape[1] - 1)) * ages
             out = uintp(o * periods + p) * ages
-            new = now + ages
+            d = out if keeps_deaths else uintp(0)
+            w = out if keeps_emigrants else uintp(0)
+            new = now + ages if keeps_stock else ages - now
             part = 0.5 if code == EVEN else 0.0  # of the arrivals, exposed for the whole step
 
             # Everyone moves on by one group. Nobody survives from nobody, whatever the ratio (two
@@ -133,20 +141,20 @@ def project_stocks(
                 alive = 0.0 if nobody else staying_[s + i] * exposed
                 left = 0.0 if nobody else leaving_[e + i] * exposed
                 stock_[new + i] = alive
-                emigrants_[out + i] = left
-                deaths_[out + i] = exposed - alive - left
+                emigrants_[w + i] = left
+                deaths_[d + i] = exposed - alive - left
             alive = 0.0 if entering == 0.0 else entering
             stock_[new] = alive
-            emigrants_[out] = alive
-            deaths_[out] = alive
+            emigrants_[w] = alive
+            deaths_[d] = alive
             if ages > one:
                 # Those already in the open-ended group.
                 exposed = stock_[now + last] + part * arrivals_[m + last]
                 alive = staying_[s + ages] * exposed
                 left = leaving_[e + ages] * exposed
                 stock_[new + last] += alive
-                emigrants_[out + last] += left
-                deaths_[out + last] += exposed - alive - left
+                emigrants_[w + last] += left
+                deaths_[d + last] += exposed - alive - left
 
             if code == MIDPOINT:
                 h = uintp(
@@ -163,16 +171,17 @@ def project_stocks(
                     kept = staying_half_[h + i] * came
                     left = leaving_half_[g + i] * came
                     stock_[new + i] += kept
-                    emigrants_[out + i] += left
-                    deaths_[out + i] += came - kept - left
+                    emigrants_[w + i] += left
+                    deaths_[d + i] += came - kept - left
             else:
                 rest = 1.0 - part
                 for k in range(ages):
                     stock_[new + uintp(k)] += rest * arrivals_[m + uintp(k)]
+            if applied.shape[1] > 0:
+                for k in range(ages):
+                    applied_[out + uintp(k)] = arrivals_[m + uintp(k)]
             for k in range(ages):
-                i = uintp(k)
-                applied_[out + i] = arrivals_[m + i]
-                if stock_[new + i] < 0.0:
+                if stock_[new + uintp(k)] < 0.0:
                     negative += 1
             now = new
         n_negative[o] = negative
