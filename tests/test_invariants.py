@@ -437,6 +437,11 @@ def population(rng, countries):
     }
 
 
+def known_population(rng, countries):
+    by = {"country": countries, "time": [2000.0, 2005.0, 2010.0], "sex": SEXES}
+    return population(rng, countries) | {"population": drawn(rng, 1e4, 1e5, AGES, **by)}
+
+
 def stocks(rng, countries):
     by = {"country": countries, "birthplace": ["BOL", "PRY"], "sex": SEXES}
     flows = {"country": countries, "period": PERIODS, "birthplace": ["BOL", "PRY"], "sex": SEXES}
@@ -506,6 +511,7 @@ CASES = {
         fertile_women, lambda **inputs: mp.births_from_rates(**inputs, interval=10)
     ),
     "project_population": Case(population, mp.project_population),
+    "vital_events": Case(known_population, mp.vital_events),
     "leslie_matrix": Case(women, mp.leslie_matrix),
     "stable_population": Case(women, mp.stable_population),
     "project_stocks": Case(stocks, mp.project_stocks),

@@ -127,6 +127,59 @@ def test_a_negative_population_that_is_not_kept_is_named_by_row(inputs):
     assert negative.values[1] > 0
 
 
+# --- vital events of a known population
+
+
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+@pytest.mark.parametrize("exposure", ["with-migrants", "ccmpp"])
+def test_vital_events_of_a_projection_are_its_own(inputs, timing, exposure):
+    options = {"timing": timing, "births_exposure": exposure}
+    full = mp.project_population(**inputs, **options)
+    result = mp.vital_events(full["population"], *list(inputs.values())[1:5], **options)
+    events = mp.vital_events(**(inputs | {"population": full["population"]}), **options)
+    assert set(events.data_vars) == {"births", "deaths_cohort", "deaths"}
+    assert set(result.data_vars) == {"births", "deaths_cohort"}
+    for name in events.data_vars:
+        np.testing.assert_allclose(events[name], full[name], rtol=1e-12, atol=1e-8)
+        assert events[name].dims == full[name].dims
+    xr.testing.assert_identical(events["period"], full["period"])
+
+
+def test_vital_events_start_every_step_from_what_is_known(inputs):
+    """Each period alone gives what all of them together give."""
+    known = mp.project_population(**inputs)["population"] * array(
+        np.random.default_rng(10), 0.9, 1.1, "country", "sex", "age"
+    )
+    together = mp.vital_events(**(inputs | {"population": known}))
+    for p, start in enumerate(PERIODS):
+        one = {
+            name: a.sel(period=[start]) if "period" in getattr(a, "dims", ()) else a
+            for name, a in inputs.items()
+        }
+        alone = mp.vital_events(**(one | {"population": known.isel(time=slice(p, p + 2))}))
+        xr.testing.assert_identical(alone, together.isel(period=[p]))
+
+
+def test_instants_that_do_not_fit(inputs):
+    full = mp.project_population(**inputs)["population"]
+
+    def events(population, **other):
+        return mp.vital_events(**(inputs | {"population": population} | other))
+
+    with says(mp.SchemaError, "population: expected the dim", "'time'"):
+        events(inputs["population"])
+    with says(mp.IntervalError, "population: dim 'time': expected 5 instants", "got 3"):
+        events(full.isel(time=slice(3)))
+    with says(mp.IntervalError, "expected instants 5 years apart", "2001"):
+        events(full.assign_coords(time=[2000, 2001, 2002, 2003, 2004]))
+    with says(mp.SchemaError, "dim 'time': expected two instants or more"):
+        events(full.isel(time=[0]))
+    with says(mp.SchemaError, "dim 'time' has no labels"):
+        events(full.drop_vars("time"))
+    with says(mp.SchemaError, "keep: expected some of", "'births'", "'population'"):
+        events(full, keep=["population"])
+
+
 # --- quantiles over draws
 
 

@@ -13,7 +13,7 @@ from migproj.errors import (
 )
 from migproj.lifetable import life_table
 from migproj.netmigration import net_migration, net_migration_vital
-from migproj.projection import project_population
+from migproj.projection import project_population, vital_events
 from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
@@ -41,4 +41,5 @@ __all__ = [
     "separation_factors",
     "stable_population",
     "survival_ratios",
+    "vital_events",
 ]

@@ -24,7 +24,8 @@ from migproj._checks import (
 )
 from migproj._steps import Steps, check_survival_grid, mothers, plan, same_grid
 from migproj.ages import AgeGroups, closed_groups
-from migproj.errors import SchemaError
+from migproj.dates import decimal_year
+from migproj.errors import IntervalError, SchemaError
 
 __all__ = ["Components", "components"]
 
@@ -55,7 +56,7 @@ class Components:
     def inputs(self) -> list[Input]:
         """The inputs of the kernel, in its order."""
         return [
-            Input("population", self.population, ("sex", "age")),
+            Input("population", self.population, ("time", "sex", "age"), may_lack=("time",)),
             Input("survival", self.survival, _FLOWS, may_lack=_PERIOD),
             Input("fertility", self.fertility, ("period", "age"), may_lack=_PERIOD),
             Input("total fertility", self.level, _PERIOD, may_lack=_PERIOD),
@@ -69,10 +70,15 @@ class Components:
 def components(
     population: xr.DataArray,
     given: Mapping[str, xr.DataArray | None],
-    steps: int | None,
+    steps: int | None = None,
+    *,
+    observed: bool = False,
 ) -> Components:
-    """Check the inputs of a projection (`given` by the names of its parameters) together."""
-    check_dims("population", population, "sex", "age")
+    """Check the inputs of a projection (`given` by the names of its parameters) together.
+
+    The population is that at the start or, if `observed`, that at all instants.
+    """
+    check_dims("population", population, *(("time",) if observed else ()), "sex", "age")
     check_sexes("population", population, both=True)
     check_counts("population", population)
     rates = {name: array for name, array in given.items() if array is not None}
@@ -81,11 +87,16 @@ def components(
         check_lacks(
             name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
         )
-    ways = plan("population", population, rates, steps)
+    if observed:
+        ways = _instants(population, rates)
+        first_round = population.isel(time=0, drop=True)
+    else:
+        ways = plan("population", population, rates, steps)
+        first_round = population
     check_survival_grid(rates["survival"], ways, "population")
     check_ratio_at_birth("sex_ratio_at_birth", rates["sex_ratio_at_birth"])
     fertility, level, first, fertile = _fertility(rates, ways)
-    schedule, totals = _migration(rates, population, ways)
+    schedule, totals = _migration(rates, first_round, ways)
     separation = _zeros(population, ways.groups)
     if "separation" in rates:
         _check_separation(rates["separation"], ways)
@@ -111,6 +122,31 @@ def components(
         first=first,
         fertile=fertile,
     )
+
+
+def _instants(population: xr.DataArray, rates: Mapping[str, xr.DataArray]) -> Steps:
+    """The steps between the instants of an observed population, one width apart."""
+    if "time" not in population.coords:
+        raise SchemaError(
+            "population: dim 'time' has no labels; label each instant: "
+            "population.assign_coords(time=[...])"
+        )
+    count = population.sizes["time"] - 1
+    if count < 1:
+        raise SchemaError("population: dim 'time': expected two instants or more, got one")
+    ways = plan("population", population.isel(time=0), rates, None)
+    if any("period" in array.dims for array in rates.values()) and ways.count != count:
+        raise IntervalError(
+            f"population: dim 'time': expected {ways.count + 1} instants, one more than the "
+            f"periods of the rates, got {count + 1}; select the same years in both"
+        )
+    years = np.array([decimal_year(label) for label in population["time"].values])
+    if (np.abs(np.diff(years) - ways.width) > 0.005).any():
+        raise IntervalError(
+            f"population: dim 'time': expected instants {ways.width:g} years apart (the width of "
+            f"the age groups), got {years[:5].tolist()}"
+        )
+    return replace(ways, count=count)
 
 
 def _fertility(

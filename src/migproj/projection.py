@@ -8,10 +8,10 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, Quantiles, apply
 from migproj._checks import as_number
 from migproj._choices import choice_codes, outputs_kept
-from migproj._components import components
+from migproj._components import Components, components
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._draws import quantiles_over_draws
 from migproj._steps import TIMINGS, along
@@ -19,13 +19,14 @@ from migproj.ages import AgesLike, as_groups, covering, unions
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
 
-__all__ = ["project_population"]
+__all__ = ["project_population", "vital_events"]
 
 Exposure: TypeAlias = Literal["with-migrants", "ccmpp"]
 OnNegative: TypeAlias = Literal["warn", "raise", "limit"]
 
 _EXPOSURES: Final = {"with-migrants": 1, "ccmpp": 0}
 _ON_NEGATIVE: Final = ("warn", "raise", "limit")
+_EVENTS: Final = ("births", "deaths_cohort", "deaths")
 #: What a projection can return, in the order of the kernel's outputs.
 _OUTPUTS: Final = (
     "population",
@@ -171,8 +172,6 @@ def project_population(
     >>> result["population"].sel(time=2015, sex="female").round(2).values
     array([ 31.28,  90.  , 180.  ])
     """
-    from migproj._kernels import projection as kernels
-
     parts = components(
         population,
         {
@@ -186,17 +185,136 @@ def project_population(
         },
         steps,
     )
+    if on_negative not in _ON_NEGATIVE:
+        raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
+    limit = on_negative == "limit"
+    kept = _kept(keep, separation is not None, limit)
+    result = _run(
+        parts,
+        timing,
+        births_exposure,
+        kept,
+        age_groups,
+        limit=limit,
+        over=None if quantiles is None else quantiles_over_draws(quantiles, parts.inputs()),
+    )
+    below = _negative(result, age_groups is None and quantiles is None)
+    if below and on_negative == "raise":
+        raise SchemaError(
+            f"project_population: {below}: more people leave than there are; check the migration "
+            "of these groups, keep the cells with on_negative='warn', or limit it with 'limit'"
+        )
+    warn_findings("project_population", [finding("survival ratios above 1", survival > 1), below])
+    return result
+
+
+def vital_events(
+    population: xr.DataArray,
+    survival: xr.DataArray,
+    fertility: xr.DataArray,
+    sex_ratio_at_birth: float | xr.DataArray,
+    migration: xr.DataArray | None = None,
+    *,
+    migration_schedule: xr.DataArray | None = None,
+    fertility_pattern: xr.DataArray | None = None,
+    separation: xr.DataArray | None = None,
+    timing: str | xr.DataArray = "even",
+    births_exposure: Exposure = "with-migrants",
+    keep: Sequence[str] | None = None,
+    age_groups: AgesLike | None = None,
+) -> xr.Dataset:
+    r"""Births and deaths that rates imply for a population known at all instants.
+
+    Parameters
+    ----------
+    population : DataArray (..., time, sex, age)
+        Population (persons) at two or more instants, one width of its age groups apart.
+    survival, fertility, sex_ratio_at_birth, migration : DataArray
+        As in :func:`project_population`; with the dim ``period``, one fewer than the instants.
+    migration_schedule, fertility_pattern, separation, timing, births_exposure
+        As in :func:`project_population`. Migration matters for who is exposed to death.
+    keep, age_groups
+        As in :func:`project_population`.
+
+    Returns
+    -------
+    Dataset
+        ``births`` (..., period, sex of the child, mother_age), ``deaths_cohort`` (..., period,
+        sex, age arrived in) and with `separation` ``deaths`` (..., period, sex, age at death),
+        in persons per period.
+
+    Raises
+    ------
+    SchemaError, AlignmentError, IntervalError
+        As in :func:`project_population`; IntervalError also if the instants are not one width
+        apart, or not one more than the periods.
+
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels: survival above 1.
+
+    Notes
+    -----
+    The formulas of :func:`project_population`, each step from the population known at its
+    start, and the women at its end those known. What the population changes by beyond births,
+    deaths and migration is its error of closure.
+
+    References
+    ----------
+    Preston, Heuveline & Guillot (2001), *Demography*, ch. 6.
+
+    Examples
+    --------
+    >>> import migproj as mp, numpy as np, xarray as xr
+    >>> people = xr.DataArray(np.full((2, 2, 3), 100.0), dims=("time", "sex", "age"),
+    ...     coords={"time": [2000, 2015], "sex": ["female", "male"], **mp.age_coords([0, 15, 30])})
+    >>> survival = xr.full_like(people.isel(time=0, drop=True), 0.9)
+    >>> fertility = xr.DataArray([0.05], dims="age", coords={"age": [15]})
+    >>> events = mp.vital_events(people, survival, fertility, 1.0)
+    >>> float(events["births"].sum()), float(events["deaths_cohort"].sum().round(2))
+    (75.0, 67.5)
+    """
+    parts = components(
+        population,
+        {
+            "survival": survival,
+            "fertility": fertility,
+            "fertility_pattern": fertility_pattern,
+            "sex_ratio_at_birth": as_number("sex_ratio_at_birth", sex_ratio_at_birth),
+            "migration": migration,
+            "migration_schedule": migration_schedule,
+            "separation": separation,
+        },
+        observed=True,
+    )
+    able = [name for name in _EVENTS if name != "deaths" or separation is not None]
+    kept = outputs_kept(keep, able)
+    result = _run(parts, timing, births_exposure, kept, age_groups)
+    warn_findings("vital_events", [finding("survival ratios above 1", survival > 1)])
+    return result.drop_vars("n_negative")
+
+
+def _run(
+    parts: Components,
+    timing: str | xr.DataArray,
+    births_exposure: Exposure,
+    kept: tuple[str, ...],
+    age_groups: AgesLike | None,
+    *,
+    limit: bool = False,
+    over: Quantiles | None = None,
+) -> xr.Dataset:
+    """Run the kernel for the variables wanted, and label them."""
+    from migproj._kernels import projection as kernels
+
     codes = choice_codes("timing", timing, TIMINGS)
     if births_exposure not in _EXPOSURES:
         raise SchemaError(
             f"births_exposure: expected one of {list(_EXPOSURES)}, got {births_exposure!r}"
         )
-    if on_negative not in _ON_NEGATIVE:
-        raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
-    limit = on_negative == "limit"
-    over = None if quantiles is None else quantiles_over_draws(quantiles, parts.inputs())
-    kept = _kept(keep, separation is not None, limit)
     ways = parts.ways
+    sexes = parts.population["sex"].values
     groups = ways.groups if age_groups is None else as_groups(age_groups)
     offsets = unions(ways.groups, groups, "population")
     mothers, mother_offsets = covering(parts.fertile, groups)
@@ -219,26 +337,17 @@ def project_population(
         mother_offsets,
         ways.count,
         parts.first,
-        population["sex"].values.tolist().index(FEMALE),
+        sexes.tolist().index(FEMALE),
         _EXPOSURES[births_exposure],
         int(limit),
         ways.width,
         over=over,
     )
     result = xr.Dataset({str(a.name): a for a in results if a.name in (*kept, "n_negative")})
-    coords = {**ways.coords(), **groups.coords(), **mothers.coords("mother_age")}
-    coords["sex"] = population["sex"].values
+    coords = {**ways.coords(), **groups.coords(), **mothers.coords("mother_age"), "sex": sexes}
     if over is not None:
         coords["quantile"] = list(over.wanted)
-    result = result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
-    below = _negative(result, age_groups is None and over is None)
-    if below and on_negative == "raise":
-        raise SchemaError(
-            f"project_population: {below}: more people leave than there are; check the migration "
-            "of these groups, keep the cells with on_negative='warn', or limit it with 'limit'"
-        )
-    warn_findings("project_population", [finding("survival ratios above 1", survival > 1), below])
-    return result
+    return result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
 
 
 def _dims(name: str) -> tuple[str, str, str]:

@@ -72,34 +72,6 @@ def array(item):
     return np.array(item["data"], dtype=float).reshape(item["dim"], order="F")
 
 
-@pytest.mark.parametrize("name", ["negative_counts_end", "counts_end"])
-@pytest.mark.parametrize("file", ["abridged_21", "abridged_27"])
-def test_limited_where_bayespop_lifts(reference, file, name):
-    """bayesPop makes people of nothing: its change is not births less deaths plus the migration
-    it reports. Ours, limited, loses and makes nobody, and differs from it by what it lifted."""
-    setup = BayesPop(reference / f"ccm/d_bayespop/{file}.json.gz")
-    migration, timing, _ = setup.case(name)
-    result = mp.project_population(
-        setup.population,
-        setup.survival,
-        setup.fertility,
-        setup.ratio,
-        migration,
-        timing=timing,
-        births_exposure="ccmpp",
-        on_negative="limit",
-    )
-    assert (result["population"] >= 0).all()
-    unapplied = result["net_migration_unapplied"]
-    assert (unapplied < 0).any()
-    given = migration.transpose(*unapplied.dims)
-    np.testing.assert_allclose(result["net_migration"] + unapplied, given, rtol=1e-12, atol=1e-12)
-    total = result.sum(["sex", "age", "mother_age"])
-    flows = total["births"] - total["deaths_cohort"] + total["net_migration"]
-    change = total["population"].diff("time").values
-    np.testing.assert_allclose(change, flows, rtol=1e-11, atol=1e-9 * float(given.max()))
-
-
 def separation(Lx, lx, width):
     """Separation factors from Lx and lx of the population's groups (not from our own tables)."""
     closed = {"age": slice(None, -1)}
@@ -207,6 +179,60 @@ def test_bayespop_counts(reference, file, name):
         # Their deaths of the cells they lifted are of the population before.
         deaths = result["deaths"].transpose("sex", "age", "period").values
         assert largest_error(deaths, both(outputs, "deaths")[..., periods]) < 1e-11
+
+
+@pytest.mark.parametrize("name", ["observed_even", "observed_end"])
+@pytest.mark.parametrize("file", FILES)
+def test_bayespop_observed(reference, file, name):
+    """The population is known; only births and deaths are wanted."""
+    setup = BayesPop(reference / f"ccm/d_bayespop/{file}.json.gz")
+    migration, timing, outputs = setup.case(name)
+    observed = setup.cases[name]["inputs"]
+    known = np.stack([array(observed[f"pop{sex}_observed"]) for sex in "fm"])
+    instants = np.append(setup.period, setup.period[-1] + setup.width)
+    population = by_sex(*known, setup.ages, ("sex", "age", "time"), time=instants)
+    result = mp.vital_events(
+        population,
+        setup.survival,
+        setup.fertility,
+        setup.ratio,
+        migration,
+        timing=timing,
+        births_exposure="ccmpp",
+        separation=setup.separation,
+    )
+    births = result["births"].transpose("sex", "mother_age", "period").values
+    assert largest_error(births, both(outputs, "btage")) < 1e-11
+    deaths = result["deaths"].transpose("sex", "age", "period").values
+    assert largest_error(deaths, both(outputs, "deaths")) < 1e-11
+
+
+@pytest.mark.parametrize("name", ["negative_counts_end", "counts_end"])
+@pytest.mark.parametrize("file", ["abridged_21", "abridged_27"])
+def test_limited_where_bayespop_lifts(reference, file, name):
+    """bayesPop makes people of nothing: its change is not births less deaths plus the migration
+    it reports. Ours, limited, loses and makes nobody, and differs from it by what it lifted."""
+    setup = BayesPop(reference / f"ccm/d_bayespop/{file}.json.gz")
+    migration, timing, _ = setup.case(name)
+    result = mp.project_population(
+        setup.population,
+        setup.survival,
+        setup.fertility,
+        setup.ratio,
+        migration,
+        timing=timing,
+        births_exposure="ccmpp",
+        on_negative="limit",
+    )
+    assert (result["population"] >= 0).all()
+    unapplied = result["net_migration_unapplied"]
+    assert (unapplied < 0).any()
+    given = migration.transpose(*unapplied.dims)
+    np.testing.assert_allclose(result["net_migration"] + unapplied, given, rtol=1e-12, atol=1e-12)
+    total = result.sum(["sex", "age", "mother_age"])
+    flows = total["births"] - total["deaths_cohort"] + total["net_migration"]
+    change = total["population"].diff("time").values
+    np.testing.assert_allclose(change, flows, rtol=1e-11, atol=1e-9 * float(given.max()))
 
 
 # --- Canada 1950-2020, single years, run through ccmppWPP

@@ -176,7 +176,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
     inputs = {name: draw(rng, size)[name] for name, size in sizes.items()}
     inputs["survival"] = inputs["survival"][:, :1].copy()  # one for all periods
     arrays = {
-        "population": inputs["population"],
+        "population": inputs["population"][:, None],
         "survival": inputs["survival"],
         "fertility": inputs["fertility"],
         "level": rng.uniform(0.5, 1.5, (3, PERIODS)),
@@ -218,6 +218,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         drawn = {name: x[rows[name][b]] for name, x in arrays.items()}
         timing = TIMINGS[drawn.pop("timing")]
         shares = drawn.pop("separation")[0]
+        drawn["population"] = drawn["population"][0]
         drawn["fertility"] = drawn["fertility"] * drawn.pop("level")[:, None]
         drawn["migration"] = drawn["migration"] * drawn.pop("totals")[:, :, None]
         o = out_row[b]

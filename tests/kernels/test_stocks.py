@@ -105,6 +105,17 @@ def test_a_stock_from_some_age_on_loses_a_group_each_step():
         assert_projected({name: result[name].values[c] for name in NAMES}, want)
 
 
+@pytest.mark.parametrize("timing", ["end", "midpoint"])
+def test_unknown_arrivals_are_missing_in_their_own_group_alone(timing):
+    drawn = draw(np.random.default_rng(54), 3)
+    drawn["survival"] = np.clip(drawn["survival"], 0.5, 0.99)
+    drawn["arrivals"][:, 0, 1] = np.nan
+    result = mp.project_stocks(**labelled(drawn), timing=timing)
+    missing = result["stock"].isnull().isel(birthplace=0).values
+    assert missing[1].tolist() == [False, True, False, False, False]
+    assert missing[2].tolist() == [False, False, True, False, False]
+
+
 def test_negative_stock_is_counted_and_named():
     drawn = draw(np.random.default_rng(52), 3)
     drawn["survival"] = np.clip(drawn["survival"], 0.5, 0.99)

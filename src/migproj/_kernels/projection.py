@@ -256,6 +256,12 @@ def _limit_youngest(
 
 
 @helper
+def _copy(source: FloatArray, at: int, target: FloatArray, to: int, count: int) -> None:
+    for k in range(uintp(count)):
+        target[uintp(to) + uintp(k)] = source[uintp(at) + uintp(k)]
+
+
+@helper
 def _step(
     code: int,
     with_migrants: int,
@@ -282,6 +288,9 @@ def _step(
     dp: int,
     born: FloatArray,
     bp: int,
+    observed: bool,  # whether the population after the step is known
+    seen: FloatArray,
+    at: int,
 ) -> None:
     """One step: migrants as they are, or limited to the people there."""
     if limit == 1:
@@ -299,6 +308,8 @@ def _step(
     newborn = 0.0
     for again in range(2):
         _move_on(code, states, before, after, total, schedule, mp, survival, sp, ages, dead, dp)
+        if observed:
+            _copy(seen, at, states, after, 2 * ages)
         newborn = _bear(
             code,
             with_migrants,
@@ -330,6 +341,8 @@ def _step(
     _enter(
         code, states, after, total, schedule, mp, survival, sp, ages, newborn, srb, female, dead, dp
     )
+    if observed:
+        _copy(seen, at, states, after, 2 * ages)
     if limit == 1:
         for k in range(2 * ages):
             if states[after + k] < 0.0:  # what rounding leaves of a group that has left
@@ -388,7 +401,7 @@ def _sum_groups(
 def project_population(
     lo: int,
     hi: int,
-    start: FloatArray,  # (rows, sexes, ages)
+    start: FloatArray,  # (rows, 1 or periods + 1: observed, sexes, ages)
     start_row: IntArray,
     survival: FloatArray,  # (rows, periods or 1, sexes, ages): by age of arrival
     survival_row: IntArray,
@@ -423,8 +436,9 @@ def project_population(
     limit: int,  # 1: no more emigrants than people
     step: float,
 ) -> None:
-    ages = start.shape[2]
+    ages = start.shape[3]
     row = 2 * ages
+    observed = start.shape[1] > 1
     fertile = fertility.shape[2]
     women = female * ages + first
     wide = 2 * (groups.size - 1)
@@ -463,10 +477,9 @@ def project_population(
     for b in range(lo, hi):
         o = out_row[b]
         code = timing[timing_row[b]]
-        source = uintp(start_row[b] * row)
+        first_seen = start_row[b] * start.shape[1] * row
         before = o * (periods + 1) * row if keeps_states else 0
-        for k in range(uintp(row)):
-            states[uintp(before) + uintp(k)] = start_[source + uintp(k)]
+        _copy(start_, first_seen, states, before, row)
         if population.shape[1] > 0 and not cells:
             _sum_groups(states, before, ages, groups, population_, o * (periods + 1) * wide)
         negative = 0
@@ -509,6 +522,9 @@ def project_population(
                 to_dead,
                 born,
                 to_born,
+                observed,
+                start_,
+                first_seen + (p + 1) * row,
             )
             for k in range(uintp(row)):
                 if states[uintp(after) + uintp(k)] < 0.0:

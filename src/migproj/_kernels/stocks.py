@@ -130,13 +130,15 @@ def project_stocks(
             d = out if keeps_deaths else uintp(0)
             w = out if keeps_emigrants else uintp(0)
             new = now + ages if keeps_stock else ages - now
-            part = 0.5 if code == EVEN else 0.0  # of the arrivals, exposed for the whole step
+            half = 0.5 if code == EVEN else 1.0  # of the arrivals, those at the end of the step
 
             # Everyone moves on by one group. Nobody survives from nobody, whatever the ratio (two
             # censuses tell none).
             for k in range(one, ages):
                 i = uintp(k)
-                exposed = stock_[now + i - one] + part * arrivals_[m + i - one]
+                exposed = stock_[now + i - one]
+                if code == EVEN:
+                    exposed += half * arrivals_[m + i - one]
                 nobody = exposed == 0.0
                 alive = 0.0 if nobody else staying_[s + i] * exposed
                 left = 0.0 if nobody else leaving_[e + i] * exposed
@@ -149,7 +151,9 @@ def project_stocks(
             deaths_[d] = alive
             if ages > one:
                 # Those already in the open-ended group.
-                exposed = stock_[now + last] + part * arrivals_[m + last]
+                exposed = stock_[now + last]
+                if code == EVEN:
+                    exposed += half * arrivals_[m + last]
                 alive = staying_[s + ages] * exposed
                 left = leaving_[e + ages] * exposed
                 stock_[new + last] += alive
@@ -174,9 +178,8 @@ def project_stocks(
                     emigrants_[w + i] += left
                     deaths_[d + i] += came - kept - left
             else:
-                rest = 1.0 - part
                 for k in range(ages):
-                    stock_[new + uintp(k)] += rest * arrivals_[m + uintp(k)]
+                    stock_[new + uintp(k)] += half * arrivals_[m + uintp(k)]
             if applied.shape[1] > 0:
                 for k in range(ages):
                     applied_[out + uintp(k)] = arrivals_[m + uintp(k)]
