@@ -24,7 +24,7 @@ FLOW = [
     ["projection"],
     ["stable"],
     ["stocks"],
-    ["indicators"],
+    ["indicators", "scenarios"],
     ["datasets"],
     ["plot"],
     ["example"],
