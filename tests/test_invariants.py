@@ -434,6 +434,7 @@ def population(rng, countries):
         "sex_ratio_at_birth": drawn(rng, 1, 1.1, country=countries),
         "migration": drawn(rng, 0, 1e3, AGES, **by),
         "separation": drawn(rng, 0, 1, AGES, country=countries, sex=SEXES).isel(age=slice(-1)),
+        "emigration": drawn(rng, 0, 0.05, AGES, country=countries, period=PERIODS),
     }
 
 

@@ -127,6 +127,92 @@ def test_a_negative_population_that_is_not_kept_is_named_by_row(inputs):
     assert negative.values[1] > 0
 
 
+# --- emigration by hazards
+
+
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_emigrants_are_those_of_stocks(inputs, timing):
+    """Above the youngest group a population is a stock: the same stayers, deaths and emigrants."""
+    rng = np.random.default_rng(11)
+    hazard = array(rng, 0, 0.05, "country", "period", "sex", "age")
+    result = mp.project_population(**inputs, emigration=hazard, timing=timing)
+    stock = mp.project_stocks(
+        inputs["population"],
+        inputs["survival"],
+        net_migration=None,
+        arrivals=abs(inputs["migration"]),
+        emigration=hazard,
+        timing=timing,
+    )
+    whole = mp.project_population(
+        **(inputs | {"migration": abs(inputs["migration"])}), emigration=hazard, timing=timing
+    )
+    assert result["emigrants"].dims == ("country", "period", "sex", "age")
+    older = {"age": slice(25, None)}
+    np.testing.assert_allclose(
+        whole["population"].sel(older), stock["stock"].sel(older), rtol=1e-11
+    )
+    for name in ("emigrants", "deaths_cohort"):
+        np.testing.assert_allclose(
+            whole[name].sel(older), stock[name].sel(older), rtol=1e-10, atol=1e-9
+        )
+    assert (result["emigrants"] > 0).all()
+
+
+@pytest.mark.parametrize("more", [{}, {"age_groups": ["0-14", "15-64", "65+"]}])
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_change_is_births_less_deaths_and_emigrants_plus_migration(inputs, timing, more):
+    hazard = array(np.random.default_rng(12), 0, 0.05, "sex", "age")
+    result = mp.project_population(**inputs, emigration=hazard, timing=timing, **more)
+    total = result.sum(["sex", "age", "mother_age"])
+    gained = total["births"] + total["net_migration"]
+    lost = total["deaths_cohort"] + total["emigrants"]
+    change = total["population"].diff("time").values
+    np.testing.assert_allclose(change, gained - lost, rtol=1e-11, atol=1e-7)
+    np.testing.assert_allclose(total["deaths"], total["deaths_cohort"], rtol=1e-12)
+
+
+def test_nobody_leaves_at_a_hazard_of_zero(inputs):
+    hazard = xr.zeros_like(inputs["survival"])
+    result = mp.project_population(**inputs, emigration=hazard)
+    assert not result["emigrants"].any()
+    xr.testing.assert_allclose(
+        result.drop_vars("emigrants"), mp.project_population(**inputs), rtol=1e-14
+    )
+
+
+def test_newborn_are_exposed_for_half_the_step(inputs):
+    hazard = xr.full_like(inputs["survival"].isel(country=0, period=0, drop=True), 0.04)
+    free = mp.project_population(**(inputs | {"migration": None}))
+    result = mp.project_population(**(inputs | {"migration": None}), emigration=hazard, steps=None)
+    first = {"period": 2000, "age": 0}
+    born = result["births"].sel(period=2000).sum("mother_age")
+    lost = result["emigrants"].sel(first) + result["deaths_cohort"].sel(first)
+    S = inputs["survival"].sel(first, drop=True)
+    np.testing.assert_allclose(born - lost, born * S * np.exp(-0.04 * 2.5), rtol=1e-12)
+    assert (result["population"].isel(time=-1) < free["population"].isel(time=-1)).all()
+
+
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_limited_emigration_beside_hazards(inputs, timing):
+    hazard = array(np.random.default_rng(13), 0, 0.05, "sex", "age")
+    leaving = inputs | {"migration": inputs["migration"] - 6e4}
+    result = mp.project_population(**leaving, emigration=hazard, timing=timing, on_negative="limit")
+    assert (result["population"] >= 0).all()
+    total = result.sum(["sex", "age", "mother_age"])
+    flows = total["births"] + total["net_migration"] - total["deaths_cohort"] - total["emigrants"]
+    change = total["population"].diff("time").values
+    np.testing.assert_allclose(change, flows, rtol=1e-11, atol=1e-6)
+
+
+def test_hazards_per_thousand(inputs):
+    hazard = xr.full_like(inputs["survival"], 20.0)
+    with says(mp.SchemaError, "emigration: expected rates per person", "median of 20"):
+        mp.project_population(**inputs, emigration=hazard)
+    with says(mp.AlignmentError, "emigration: dim 'age'", "expected the 18 groups"):
+        mp.project_population(**inputs, emigration=hazard.isel(age=slice(5)) / 1000)
+
+
 # --- vital events of a known population
 
 

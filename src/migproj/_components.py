@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input
+from migproj._apply import Input, Output, apply
 from migproj._checks import (
     check_counts,
     check_dims,
@@ -27,7 +27,7 @@ from migproj.ages import AgeGroups, closed_groups
 from migproj.dates import decimal_year
 from migproj.errors import IntervalError, SchemaError
 
-__all__ = ["Components", "components"]
+__all__ = ["Components", "components", "shares_of_exits"]
 
 _PERIOD: Final = ("period",)
 _FLOWS: Final = ("period", "sex", "age")
@@ -38,12 +38,23 @@ _MOST_CHILDREN: Final = 15.0
 
 
 @dataclass(frozen=True)
+class Exits:
+    """Shares who stay and live, and who emigrate, by the group arrived in."""
+
+    staying: xr.DataArray
+    staying_open: xr.DataArray  # of those already in the open-ended group
+    leaving: xr.DataArray  # theirs last
+    leaving_half: xr.DataArray  # over the second half of the step
+    emigrating: bool
+
+
+@dataclass(frozen=True)
 class Components:
     """Rates and counts of a projection, some as a level (or totals) times a pattern."""
 
     ways: Steps
     population: xr.DataArray
-    survival: xr.DataArray
+    exits: Exits
     fertility: xr.DataArray  # by age: rates, or a pattern
     level: xr.DataArray  # what the pattern is multiplied by
     ratio: xr.DataArray
@@ -57,7 +68,10 @@ class Components:
         """The inputs of the kernel, in its order."""
         return [
             Input("population", self.population, ("time", "sex", "age"), may_lack=("time",)),
-            Input("survival", self.survival, _FLOWS, may_lack=_PERIOD),
+            Input("survival", self.exits.staying, _FLOWS, may_lack=_PERIOD),
+            Input("survival", self.exits.staying_open, ("period", "sex"), may_lack=_PERIOD),
+            Input("emigration", self.exits.leaving, _FLOWS, may_lack=_PERIOD),
+            Input("emigration", self.exits.leaving_half, _FLOWS, may_lack=_PERIOD),
             Input("fertility", self.fertility, ("period", "age"), may_lack=_PERIOD),
             Input("total fertility", self.level, _PERIOD, may_lack=_PERIOD),
             Input("sex_ratio_at_birth", self.ratio, _PERIOD, may_lack=_PERIOD),
@@ -112,7 +126,7 @@ def components(
     return Components(
         ways=ways,
         population=population,
-        survival=rates["survival"],
+        exits=_exits(rates, population, ways),
         fertility=fertility,
         level=level,
         ratio=rates["sex_ratio_at_birth"],
@@ -121,6 +135,49 @@ def components(
         separation=separation,
         first=first,
         fertile=fertile,
+    )
+
+
+def _exits(rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: Steps) -> Exits:
+    """Survival alone, or shared with emigration."""
+    survival = rates["survival"]
+    if "emigration" not in rates:
+        nobody = _zeros(population, ways.groups)
+        beside = xr.concat([nobody, nobody.isel(age=[-1])], "age").drop_vars("age")
+        return Exits(survival, survival.isel(age=-1, drop=True), beside, nobody, False)
+    emigration = rates["emigration"]
+    same_grid("emigration", emigration, ways, "population")
+    check_rates("emigration", emigration)
+    spans = ways.count if "period" in (*survival.dims, *emigration.dims) else 1
+    staying, leaving, _, leaving_half = shares_of_exits(survival, emigration, ways, spans)
+    own = staying.isel(age=-1, drop=True)
+    return Exits(staying.isel(age=slice(-1)), own, leaving, leaving_half, True)
+
+
+def shares_of_exits(
+    survival: xr.DataArray, emigration: xr.DataArray, ways: Steps, spans: int
+) -> tuple[xr.DataArray, ...]:
+    """Shares staying and leaving in a step (those already in the open group last) and in half."""
+    from migproj._kernels import stocks as kernels
+
+    ages = len(ways.groups)
+    per_period = ("period", "age")
+    return apply(
+        kernels.exits,
+        [
+            Input("survival", survival, per_period, may_lack=_PERIOD),
+            Input("emigration", emigration, per_period, may_lack=_PERIOD),
+        ],
+        [
+            Output(name, per_period, (spans, size))
+            for name, size in (
+                ("staying", ages + 1),
+                ("leaving", ages + 1),
+                ("staying_half", ages),
+                ("leaving_half", ages),
+            )
+        ],
+        ways.width,
     )
 
 

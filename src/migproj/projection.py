@@ -26,13 +26,14 @@ OnNegative: TypeAlias = Literal["warn", "raise", "limit"]
 
 _EXPOSURES: Final = {"with-migrants": 1, "ccmpp": 0}
 _ON_NEGATIVE: Final = ("warn", "raise", "limit")
-_EVENTS: Final = ("births", "deaths_cohort", "deaths")
+_EVENTS: Final = ("births", "deaths_cohort", "deaths", "emigrants")
 #: What a projection can return, in the order of the kernel's outputs.
 _OUTPUTS: Final = (
     "population",
     "births",
     "deaths_cohort",
     "deaths",
+    "emigrants",
     "net_migration",
     "net_migration_unapplied",
 )
@@ -46,6 +47,7 @@ def project_population(
     migration: xr.DataArray | None = None,
     *,
     migration_schedule: xr.DataArray | None = None,
+    emigration: xr.DataArray | None = None,
     fertility_pattern: xr.DataArray | None = None,
     separation: xr.DataArray | None = None,
     timing: str | xr.DataArray = "even",
@@ -79,6 +81,9 @@ def project_population(
     migration_schedule : DataArray (..., [period,] sex, age), optional
         Shares (1) of the totals: they sum to 1 over sex and age, or over age where the totals
         are by sex. Those of a net migration may be negative in places.
+    emigration : DataArray (..., [period,] [sex,] age), optional
+        Hazard of leaving the country (1/year), by completed age, as in :func:`project_stocks`:
+        emigrants follow from the people there, and `migration` is then of immigrants.
     fertility_pattern : DataArray (..., [period,] age), optional
         Shares (1) of total fertility by age of mother, which sum to 1.
     separation : DataArray (..., [period,] sex, age), optional
@@ -113,7 +118,8 @@ def project_population(
         ``population`` (..., time, sex, age; persons), ``births`` (..., period, sex of the
         child, mother_age), ``deaths_cohort`` (..., period, sex, age arrived in), with
         `separation` ``deaths`` (..., period, sex, age at death in completed groups), and
-        ``net_migration`` as applied (..., period, sex, age), in persons per period;
+        ``net_migration`` as applied (..., period, sex, age), with `emigration` ``emigrants``
+        (..., period, sex, age arrived in), in persons per period;
         ``n_negative`` (...) counts cells below 0. With `on_negative` "limit" also
         ``net_migration_unapplied``: what was given less what was applied. With `quantiles`
         each is (..., quantile, ...) without ``draw``, linear between the sorted draws, and
@@ -151,6 +157,10 @@ def project_population(
     D being the deaths by the group arrived in; the deaths of those born all fall in the
     youngest group, and in the open-ended one (1 - c(A-n)) D(A).
 
+    With hazards of emigration μ, of those exposed S E stay, E = exp(-n (μ(x-n) + μ(x))/2); those
+    lost are shared between deaths and emigrants in proportion to their hazards
+    (:func:`project_stocks`), and in total: change = births - deaths + migration - emigrants.
+
     "limit" keeps P1, and with "even" P0 + M/2 as well, at 0 or more: M is raised to -S P0, with
     "midpoint" to -√S P0, and with "even" to the larger of -2 P0 and -2 S (P0 + M/2) of its own
     group.
@@ -181,6 +191,7 @@ def project_population(
             "sex_ratio_at_birth": as_number("sex_ratio_at_birth", sex_ratio_at_birth),
             "migration": migration,
             "migration_schedule": migration_schedule,
+            "emigration": emigration,
             "separation": separation,
         },
         steps,
@@ -188,7 +199,12 @@ def project_population(
     if on_negative not in _ON_NEGATIVE:
         raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
     limit = on_negative == "limit"
-    kept = _kept(keep, separation is not None, limit)
+    lacking = {
+        "deaths": separation is None,
+        "emigrants": emigration is None,
+        "net_migration_unapplied": not limit,
+    }
+    kept = _kept(keep, [name for name in _OUTPUTS if not lacking.get(name)])
     result = _run(
         parts,
         timing,
@@ -216,6 +232,7 @@ def vital_events(
     migration: xr.DataArray | None = None,
     *,
     migration_schedule: xr.DataArray | None = None,
+    emigration: xr.DataArray | None = None,
     fertility_pattern: xr.DataArray | None = None,
     separation: xr.DataArray | None = None,
     timing: str | xr.DataArray = "even",
@@ -231,7 +248,7 @@ def vital_events(
         Population (persons) at two or more instants, one width of its age groups apart.
     survival, fertility, sex_ratio_at_birth, migration : DataArray
         As in :func:`project_population`; with the dim ``period``, one fewer than the instants.
-    migration_schedule, fertility_pattern, separation, timing, births_exposure
+    migration_schedule, emigration, fertility_pattern, separation, timing, births_exposure
         As in :func:`project_population`. Migration matters for who is exposed to death.
     keep, age_groups
         As in :func:`project_population`.
@@ -240,8 +257,8 @@ def vital_events(
     -------
     Dataset
         ``births`` (..., period, sex of the child, mother_age), ``deaths_cohort`` (..., period,
-        sex, age arrived in) and with `separation` ``deaths`` (..., period, sex, age at death),
-        in persons per period.
+        sex, age arrived in), with `separation` ``deaths`` (..., period, sex, age at death) and
+        with `emigration` ``emigrants`` (..., period, sex, age arrived in), in persons per period.
 
     Raises
     ------
@@ -284,12 +301,13 @@ def vital_events(
             "sex_ratio_at_birth": as_number("sex_ratio_at_birth", sex_ratio_at_birth),
             "migration": migration,
             "migration_schedule": migration_schedule,
+            "emigration": emigration,
             "separation": separation,
         },
         observed=True,
     )
-    able = [name for name in _EVENTS if name != "deaths" or separation is not None]
-    kept = outputs_kept(keep, able)
+    lacking = {"deaths": separation is None, "emigrants": emigration is None}
+    kept = _kept(keep, [name for name in _EVENTS if not lacking.get(name)])
     result = _run(parts, timing, births_exposure, kept, age_groups)
     warn_findings("vital_events", [finding("survival ratios above 1", survival > 1)])
     return result.drop_vars("n_negative")
@@ -340,6 +358,7 @@ def _run(
         sexes.tolist().index(FEMALE),
         _EXPOSURES[births_exposure],
         int(limit),
+        int(parts.exits.emigrating),
         ways.width,
         over=over,
     )
@@ -356,22 +375,14 @@ def _dims(name: str) -> tuple[str, str, str]:
     return ("period", "sex", "mother_age" if name == "births" else "age")
 
 
-def _kept(keep: Sequence[str] | None, separation: bool, limit: bool) -> tuple[str, ...]:
+def _kept(keep: Sequence[str] | None, able: Sequence[str]) -> tuple[str, ...]:
     """The variables wanted, of those that can be made."""
-    if (
-        not separation
-        and keep is not None
-        and "deaths" in ([keep] if isinstance(keep, str) else keep)
-    ):
+    wanted = () if keep is None else [keep] if isinstance(keep, str) else keep
+    if "deaths" in wanted and "deaths" not in able:
         raise SchemaError(
             "keep: 'deaths' (by age at death) need separation=; mp.separation_factors(life_table) "
             "makes them. Deaths by cohort are 'deaths_cohort'"
         )
-    able = [
-        name
-        for name in _OUTPUTS
-        if (name != "deaths" or separation) and (name != "net_migration_unapplied" or limit)
-    ]
     return outputs_kept(keep, able)
 
 

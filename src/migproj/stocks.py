@@ -19,6 +19,7 @@ from migproj._checks import (
     check_sexes,
 )
 from migproj._choices import choice_codes, outputs_kept
+from migproj._components import shares_of_exits
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._steps import TIMINGS, Steps, along, check_survival_grid, plan, same_grid
 from migproj.conventions import VARIABLES
@@ -27,8 +28,6 @@ from migproj.errors import SchemaError
 __all__ = ["project_stocks"]
 
 _PERIOD: Final = ("period",)
-#: Shares over a whole step and over its second half, which stocks with the same rates share.
-_EXITS: Final = ("staying", "leaving", "staying_half", "leaving_half")
 
 
 def project_stocks(
@@ -150,28 +149,13 @@ def project_stocks(
     ages, count = len(ways.groups), ways.count
     per_period = ("period", "age")
     spans = count if any("period" in rates[key].dims for key in rates if key != name) else 1
-    exits = apply(
-        kernels.exits,
-        [
-            Input("survival", survival, per_period, may_lack=_PERIOD),
-            Input(
-                "emigration",
-                nothing if emigration is None else emigration,
-                per_period,
-                may_lack=_PERIOD,
-            ),
-        ],
-        [
-            Output(part, per_period, (spans, size))
-            for part, size in zip(_EXITS, (ages + 1, ages + 1, ages, ages), strict=True)
-        ],
-        ways.width,
-    )
+    hazards = nothing if emigration is None else emigration
+    exits = shares_of_exits(survival, hazards, ways, spans)
     results = apply(
         kernels.project_stocks,
         [
             Input("stock", stock, ("age",)),
-            *(Input(part, shares, per_period) for part, shares in zip(_EXITS, exits, strict=True)),
+            *(Input(str(shares.name), shares, per_period) for shares in exits),
             Input(name, coming, per_period, may_lack=_PERIOD),
             Input("timing", choice_codes("timing", timing, TIMINGS), dtype=np.int64),
         ],

@@ -178,6 +178,9 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
     arrays = {
         "population": inputs["population"][:, None],
         "survival": inputs["survival"],
+        "survival_open": inputs["survival"][..., -1].copy(),
+        "leaving": np.zeros((1, 1, 2, ages + 1)),
+        "leaving_half": np.zeros((1, 1, 2, ages)),
         "fertility": inputs["fertility"],
         "level": rng.uniform(0.5, 1.5, (3, PERIODS)),
         "ratio": inputs["ratio"],
@@ -187,11 +190,14 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         "timing": np.array([kernels.END, kernels.EVEN, kernels.MIDPOINT]),
     }
     rows = {name: reference.picks(rng, n, len(x)) for name, x in arrays.items()}
+    rows["survival_open"] = rows["survival"]
     out_row = rng.permutation(n)
     outs = [
         np.full((n, PERIODS + 1, 2, ages), np.nan),
         np.full((n, PERIODS, 2, 3), np.nan),
-        *(np.full((n, PERIODS, 2, ages), np.nan) for _ in range(3)),
+        *(np.full((n, PERIODS, 2, ages), np.nan) for _ in range(2)),
+        np.full((n, 0, 0, 0), np.nan),  # emigrants
+        np.full((n, PERIODS, 2, ages), np.nan),
         np.full((n, 0, 0, 0), np.nan),
     ]
     negative = np.full(n, -1)
@@ -211,6 +217,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
             1,
             EXPOSURES[::-1].index(exposure),
             0,
+            0,
             5.0,
         ),
     )
@@ -219,6 +226,8 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         timing = TIMINGS[drawn.pop("timing")]
         shares = drawn.pop("separation")[0]
         drawn["population"] = drawn["population"][0]
+        for name in ("survival_open", "leaving", "leaving_half"):
+            del drawn[name]
         drawn["fertility"] = drawn["fertility"] * drawn.pop("level")[:, None]
         drawn["migration"] = drawn["migration"] * drawn.pop("totals")[:, :, None]
         o = out_row[b]
@@ -227,7 +236,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
             for sex in range(2):
                 want = reference.deaths_by_age(outs[2][o, p, sex], shares[sex, :-1])
                 np.testing.assert_allclose(outs[3][o, p, sex], want, rtol=1e-13)
-        np.testing.assert_allclose(outs[4][o], drawn["migration"], rtol=1e-15)
+        np.testing.assert_allclose(outs[5][o], drawn["migration"], rtol=1e-15)
         assert negative[o] == 0
 
 

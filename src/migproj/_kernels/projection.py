@@ -53,6 +53,8 @@ def _move_on(
     mp: int,
     survival: FloatArray,
     sp: int,
+    survival_open: FloatArray,
+    op: int,
     ages: int,
     dead: FloatArray,  # output
     dp: int,
@@ -95,7 +97,7 @@ def _move_on(
         exposed = states[old + i]
         if code == EVEN:
             exposed += half * schedule[m + i]
-        alive = survival[s + i] * exposed
+        alive = survival_open[op + sex] * exposed
         states[new + i] += alive
         dead[d + i] += exposed - alive
 
@@ -196,6 +198,8 @@ def _limit(
     given: FloatArray,
     survival: FloatArray,
     sp: int,
+    survival_open: FloatArray,
+    op: int,
     ages: int,
     migrants: FloatArray,  # in and out: the youngest group of each sex stands already
 ) -> None:
@@ -211,15 +215,15 @@ def _limit(
             exposed = states[before + i - 1]
             if code == EVEN:
                 exposed += 0.5 * migrants[i - 1]
-            if k == ages - 1:
-                exposed += states[before + i]
             most = s * exposed
+            own = 0.0  # survival of the open group's own, who came at its start
+            if k == ages - 1:
+                own = survival_open[op + sex]
+                most += own * states[before + i]
             if code == MIDPOINT:
-                most = math.sqrt(s) * exposed
+                most = most / math.sqrt(s) if s > 0.0 else 0.0
             elif code == EVEN:
-                # Those of the open group who came at its start are exposed in it.
-                most = 2.0 * most / (1.0 + s) if k == ages - 1 else 2.0 * most
-                most = min(most, 2.0 * states[before + i])
+                most = min(2.0 * most / (1.0 + own), 2.0 * states[before + i])
             migrants[i] = -most if given[i] < -most else given[i]
 
 
@@ -275,6 +279,8 @@ def _step(
     mp: int,
     survival: FloatArray,
     sp: int,
+    survival_open: FloatArray,
+    op: int,
     fertility: FloatArray,
     fp: int,
     fertile: int,
@@ -291,8 +297,8 @@ def _step(
     observed: bool,  # whether the population after the step is known
     seen: FloatArray,
     at: int,
-) -> None:
-    """One step: migrants as they are, or limited to the people there."""
+) -> float:
+    """One step: migrants as they are, or limited to the people there. Returns all births."""
     if limit == 1:
         for k in range(2 * ages):
             schedule[k] = given[k]
@@ -301,13 +307,28 @@ def _step(
                 i = sex * ages
                 if given[i] < -2.0 * states[before + i]:
                     schedule[i] = -2.0 * states[before + i]
-        _limit(code, states, before, given, survival, sp, ages, schedule)
+        _limit(code, states, before, given, survival, sp, survival_open, op, ages, schedule)
     # The limit of the youngest group follows from births, hence from women, some of whom may have
     # been in it at the start. The others' limits stay as they are (with more emigrants there would
     # be fewer births again), so that in a second pass nobody is fewer than in the first.
     newborn = 0.0
     for again in range(2):
-        _move_on(code, states, before, after, total, schedule, mp, survival, sp, ages, dead, dp)
+        _move_on(
+            code,
+            states,
+            before,
+            after,
+            total,
+            schedule,
+            mp,
+            survival,
+            sp,
+            survival_open,
+            op,
+            ages,
+            dead,
+            dp,
+        )
         if observed:
             _copy(seen, at, states, after, 2 * ages)
         newborn = _bear(
@@ -347,6 +368,52 @@ def _step(
         for k in range(2 * ages):
             if states[after + k] < 0.0:  # what rounding leaves of a group that has left
                 states[after + k] = 0.0
+    return newborn
+
+
+@helper
+def _emigrate(
+    code: int,
+    states: FloatArray,
+    before: int,
+    total: float,
+    schedule: FloatArray,
+    mp: int,
+    leaving: FloatArray,  # by sex, age and (last) those already in the open-ended group
+    lp: int,
+    leaving_half: FloatArray,
+    hp: int,
+    ages: int,
+    newborn: float,
+    srb: float,
+    female: int,
+    dead: FloatArray,  # in and out: those lost, less those of them who left
+    dp: int,
+    out: FloatArray,  # output
+    to: int,
+) -> None:
+    """Of those lost, the emigrants."""
+    for sex in range(2):
+        first = sex * ages
+        shares = lp + sex * (ages + 1)
+        for k in range(ages):
+            i = first + k
+            if k == 0:
+                exposed = _of_sex(newborn, srb, sex, female)
+            else:
+                exposed = states[before + i - 1]
+                if code == EVEN:
+                    exposed += 0.5 * total * schedule[mp + i - 1]
+            left = leaving[shares + k] * exposed
+            if k == ages - 1:
+                exposed = states[before + i]
+                if code == EVEN:
+                    exposed += 0.5 * total * schedule[mp + i]
+                left += leaving[shares + ages] * exposed
+            if code == MIDPOINT:
+                left += leaving_half[hp + i] * total * schedule[mp + i]
+            out[to + i] = left
+            dead[dp + i] -= left
 
 
 @helper
@@ -403,8 +470,14 @@ def project_population(
     hi: int,
     start: FloatArray,  # (rows, 1 or periods + 1: observed, sexes, ages)
     start_row: IntArray,
-    survival: FloatArray,  # (rows, periods or 1, sexes, ages): by age of arrival
+    survival: FloatArray,  # (rows, periods or 1, sexes, ages): who stay and live, by age of arrival
     survival_row: IntArray,
+    survival_open: FloatArray,  # (rows, periods or 1, sexes): of those already in the open group
+    survival_open_row: IntArray,
+    leaving: FloatArray,  # (rows, periods or 1, sexes, ages + 1): see stocks.exits
+    leaving_row: IntArray,
+    leaving_half: FloatArray,  # (rows, periods or 1, sexes, ages)
+    leaving_half_row: IntArray,
     fertility: FloatArray,  # (rows, periods or 1, fertile ages)
     fertility_row: IntArray,
     level: FloatArray,  # (rows, periods or 1): what the fertility is multiplied by
@@ -423,6 +496,7 @@ def project_population(
     births: FloatArray,  # (rows, periods, sexes, groups of mothers)
     deaths_cohort: FloatArray,  # (rows, periods, sexes, groups): by age of arrival
     deaths: FloatArray,  # (rows, periods, sexes, groups): by age at death
+    emigrants: FloatArray,  # (rows, periods, sexes, groups): by age of arrival
     applied: FloatArray,  # (rows, periods, sexes, groups)
     unapplied: FloatArray,  # (rows, periods, sexes, groups)
     n_negative: IntArray,  # (rows)
@@ -434,6 +508,7 @@ def project_population(
     female: int,  # the position of women among the sexes
     with_migrants: int,  # 1: all migrants of a period are in the women at its end
     limit: int,  # 1: no more emigrants than people
+    emigrating: int,  # 1: some of those lost have left
     step: float,
 ) -> None:
     ages = start.shape[3]
@@ -448,6 +523,10 @@ def project_population(
     fertility_ = fertility.reshape(-1)
     schedule_ = schedule.reshape(-1)
     separation_ = separation.reshape(-1)
+    survival_open_ = survival_open.reshape(-1)
+    leaving_ = leaving.reshape(-1)
+    leaving_half_ = leaving_half.reshape(-1)
+    emigrants_ = emigrants.reshape(-1)
     population_ = population.reshape(-1)
     births_ = births.reshape(-1)
     deaths_cohort_ = deaths_cohort.reshape(-1)
@@ -466,6 +545,8 @@ def project_population(
     states = population_ if keeps_states else np.empty(2 * row)
     dead = deaths_cohort_ if keeps_dead else np.empty(row)
     born = births_ if keeps_born else np.empty(2 * fertile)
+    keeps_emigrants = cells and emigrants.shape[1] > 0
+    left = emigrants_ if keeps_emigrants else np.empty(row)
     given = np.empty(row)
     limited = np.empty(row)
     spare = np.empty(row)
@@ -496,7 +577,9 @@ def project_population(
                 _migrants(totals, totals_row[b], schedule_, mp, p, ages, given, 0)
                 total = 1.0
                 mp = 0
-            _step(
+            op = survival_open_row[b] * survival_open.shape[1] + min(p, survival_open.shape[1] - 1)
+            srb = ratio[ratio_row[b], min(p, ratio.shape[1] - 1)]
+            newborn = _step(
                 code,
                 with_migrants,
                 limit,
@@ -509,11 +592,13 @@ def project_population(
                 mp,
                 survival_,
                 sp,
+                survival_open_,
+                op * 2,
                 fertility_,
                 fp,
                 fertile,
                 level[level_row[b], min(p, level.shape[1] - 1)],
-                ratio[ratio_row[b], min(p, ratio.shape[1] - 1)],
+                srb,
                 step,
                 ages,
                 women,
@@ -526,6 +611,33 @@ def project_population(
                 start_,
                 first_seen + (p + 1) * row,
             )
+            if emigrating == 1:
+                lp = leaving_row[b] * leaving.shape[1] + min(p, leaving.shape[1] - 1)
+                hp = leaving_half_row[b] * leaving_half.shape[1]
+                hp += min(p, leaving_half.shape[1] - 1)
+                to = flow * row if keeps_emigrants else 0
+                _emigrate(
+                    code,
+                    states,
+                    before,
+                    total,
+                    moving,
+                    mp,
+                    leaving_,
+                    lp * 2 * (ages + 1),
+                    leaving_half_,
+                    hp * row,
+                    ages,
+                    newborn,
+                    srb,
+                    female,
+                    dead,
+                    to_dead,
+                    left,
+                    to,
+                )
+                if emigrants.shape[1] > 0 and not cells:
+                    _sum_groups(left, 0, ages, groups, emigrants_, flow * wide)
             for k in range(uintp(row)):
                 if states[uintp(after) + uintp(k)] < 0.0:
                     negative += 1
