@@ -1,6 +1,6 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import datasets, indicators
+from migproj import datasets, indicators, scenarios
 from migproj.ages import age_coords, regroup_ages
 from migproj.births import births_from_rates
 from migproj.dates import decimal_year, interval_years
@@ -38,6 +38,7 @@ __all__ = [
     "project_population",
     "project_stocks",
     "regroup_ages",
+    "scenarios",
     "separation_factors",
     "stable_population",
     "survival_ratios",
