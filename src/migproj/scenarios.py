@@ -629,8 +629,9 @@ def _as_array(result: xr.DataArray, array: xr.DataArray, *others: xr.DataArray) 
     for source in (array, *others):
         beside = set(own) if source is array else set(first)
         gone = _OWN if source is array and "period" in first else frozenset()
+        # Variables, for a coordinate as an array brings others along.
         kept = {
-            name: coord
+            name: coord.variable
             for name, coord in source.coords.items()
             if name not in {*result.coords, *result.dims, *gone}
             and set(coord.dims) <= beside
