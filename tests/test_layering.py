@@ -12,7 +12,7 @@ FLOW = [
     ["errors"],
     ["conventions", "dates"],
     ["_checks", "_jit"],
-    ["_choices", "_diagnostics", "_kernels"],
+    ["_beside", "_choices", "_diagnostics", "_kernels"],
     ["_apply"],
     ["_draws", "_periods", "ages"],
     ["lifetable"],

@@ -872,3 +872,14 @@ def test_a_projection_of_stocks_by_variant(moves):
             "stock"
         ]
         np.testing.assert_array_equal(result["stock"].sel(variant=name).transpose(*one.dims), one)
+
+
+def test_stacked_dims_keep_their_levels(moves):
+    plain = moves.drop_vars(["name", "revision", "age_width"])
+    stacked = plain.stack(row=["country", "sex"])
+    for result in (
+        multiply(stacked, {"one": 1, "two": 2}),
+        variants(one=stacked, two=2 * stacked),
+    ):
+        expected = multiply(plain, {"one": 1, "two": 2})
+        xr.testing.assert_identical(result.unstack("row").transpose(*expected.dims), expected)

@@ -24,17 +24,17 @@ array([26861., 29344.])
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 
+from migproj._beside import VARIANT, as_array, bare, beside, check_agree, check_same_units
 from migproj._checks import (
     as_number,
     check_counts,
     check_dims,
-    check_labels_match,
     check_lacks,
     check_numbers,
     check_rates,
@@ -58,9 +58,6 @@ __all__ = [
     "zero",
 ]
 
-_VARIANT: Final = "variant"
-#: Coordinates that say when an array is of; those of two operands may differ.
-_OWN: Final = frozenset({"time", "date", "period", "period_width"})
 #: Ratios over one step, which have the units 1.
 _OVER_A_STEP: Final = frozenset({"survival", "separation"})
 
@@ -225,10 +222,6 @@ def linear_approach(
     .. math:: x_s = (1 - w_s)\, a + w_s\, b, \quad
               w_s = \min\left(1, \frac{s - s_0}{u - s_0}\right)
 
-    References
-    ----------
-    UN (2019), *World Population Prospects 2019: Methodology*.
-
     Examples
     --------
     >>> import migproj as mp, xarray as xr
@@ -241,8 +234,8 @@ def linear_approach(
     check_dims("target", goal)
     check_numbers("target", goal)
     check_lacks("target", goal, "period", "it is one for all periods: select one, or pass until=")
-    _check_agree({"array": array, "target": goal})
-    _check_same_units({"array": array, "target": goal})
+    check_agree({"array": array, "target": goal})
+    check_same_units({"array": array, "target": goal})
     reached = decimal_year(until)
     began = old.starts[-1]
     if reached <= began + CLOSE:
@@ -253,10 +246,10 @@ def linear_approach(
     along = (np.array(new.starts) - began) / (reached - began)
     along[np.array(new.starts) >= reached - CLOSE] = 1.0
     weight = xr.DataArray(along, dims="period")
-    start, end = (_bare(x).astype(np.float64) for x in (array.isel(period=-1), goal))
+    start, end = (bare(x).astype(np.float64) for x in (array.isel(period=-1), goal))
     way = ((1 - weight) * start + weight * end).where(weight < 1, end)
     past = [name for name, coord in array.coords.items() if "period" in coord.dims]
-    return _as_array(way, array.drop_vars(past), goal).assign_coords(new.coords())
+    return as_array(way, array.drop_vars(past), goal).assign_coords(new.coords())
 
 
 def instant_replacement(
@@ -341,13 +334,13 @@ def instant_replacement(
     for name, array in (("lx", survivors), ("Lx", lived)):
         check_counts(f"life_table[{name!r}]", array, people=False)
     named = {"fertility": fertility, "life_table": lived, "sex_ratio_at_birth": ratio}
-    _check_agree(named, ignore={"age_width"})
+    check_agree(named, ignore={"age_width"})
     rates, lived, survivors, males = (
-        _bare(array).astype(np.float64) for array in (fertility, lived, survivors, ratio)
+        bare(array).astype(np.float64) for array in (fertility, lived, survivors, ratio)
     )
     daughters = (rates * lived).sum("age", skipna=False) / (1 + males)
     reproduction = daughters / survivors.where(survivors > 0)
-    scaled = _as_array(rates / reproduction.where(reproduction > 0), *named.values())
+    scaled = as_array(rates / reproduction.where(reproduction > 0), *named.values())
     nobody = finding("net reproduction rate of 0, which no factor makes 1", reproduction == 0)
     warn_findings("instant_replacement", [nobody])
     scaled = scaled.rename("fertility")
@@ -411,10 +404,10 @@ def multiply(array: xr.DataArray, factors: Mapping[Hashable, float | xr.DataArra
         check_dims(name, factor)
         check_numbers(name, factor)
         _check_no_variant(name, factor)
-    _check_agree({"array": array, **given})
-    bare = _bare(array).astype(np.float64)
-    products = xr.broadcast(*(_bare(factor) * bare for factor in given.values()))
-    return _beside(list(by_variant), products, array, *given.values())
+    check_agree({"array": array, **given})
+    whole = bare(array).astype(np.float64)
+    products = xr.broadcast(*(bare(factor) * whole for factor in given.values()))
+    return beside(list(by_variant), products, array, *given.values())
 
 
 def variants(
@@ -475,11 +468,11 @@ def variants(
                 f"{tuple(array.dims)!r}; nothing is broadcast between variants: give it the dims "
                 "it lacks (.expand_dims, mp.scenarios.constant), or select those it has too many"
             )
-    without = {name: array.drop_vars(_VARIANT, errors="ignore") for name, array in named_by.items()}
-    _check_agree(without, instants=False)
-    _check_same_units(without)
-    turned = [_bare(array).transpose(*first.dims) for array in without.values()]
-    return _beside(labels, turned, *without.values())
+    without = {name: array.drop_vars(VARIANT, errors="ignore") for name, array in named_by.items()}
+    check_agree(without, instants=False)
+    check_same_units(without)
+    turned = [bare(array).transpose(*first.dims) for array in without.values()]
+    return beside(labels, turned, *without.values())
 
 
 def _mapping(name: str, given: Any, example: str) -> dict[Hashable, Any]:
@@ -566,95 +559,4 @@ def _check_fertile(fertility: xr.DataArray, Lx: xr.DataArray) -> None:
 
 def _check_no_variant(name: str, array: xr.DataArray) -> None:
     mend = f"select one, {name}.sel(variant=...), or rename the dim"
-    check_lacks(name, array, _VARIANT, mend)
-
-
-def _check_agree(
-    arrays: Mapping[str, xr.DataArray],
-    ignore: Collection[Hashable] = (),
-    *,
-    instants: bool = True,
-) -> None:
-    """Labels match on shared dims, and so do the other coordinates that two arrays carry.
-
-    With `instants`, scalars that say when an array is of may differ.
-    """
-    check_labels_match(arrays, dims=dict.fromkeys(d for a in arrays.values() for d in a.dims))
-    known: dict[Hashable, tuple[str, xr.DataArray]] = {}
-    for name, array in arrays.items():
-        for coord in array.coords:
-            if coord in ignore or coord in array.dims:
-                continue
-            given = _bare(array[coord]).drop_vars([coord], errors="ignore")
-            owner, expected = known.setdefault(coord, (name, given))
-            alone = coord in _OWN and not (given.dims and expected.dims)
-            if not (instants and alone) and not given.equals(expected):
-                raise AlignmentError(
-                    f"{name}: the coordinate {coord!r} differs from that of {owner}: expected "
-                    f"{_sample(expected)}, got {_sample(given)}; correct one, or "
-                    f".drop_vars({coord!r}) if it says nothing of the values"
-                )
-
-
-def _sample(coord: xr.DataArray) -> str:
-    values = np.ravel(coord.values)
-    more = " ..." if values.size > 5 else ""
-    return f"{values[:5].tolist()}{more} on the dims {tuple(coord.dims)!r}"
-
-
-def _check_same_units(arrays: Mapping[str, xr.DataArray]) -> None:
-    stated = [(name, a.attrs["units"]) for name, a in arrays.items() if "units" in a.attrs]
-    for name, units in stated[1:]:
-        owner, expected = stated[0]
-        if units != expected:
-            raise SchemaError(
-                f"{name}: units: expected {expected!r} as in {owner}, got {units!r}; convert the "
-                "values, or correct attrs['units']"
-            )
-
-
-def _bare(array: xr.DataArray) -> xr.DataArray:
-    """The array with the labels of its dims alone: checked to agree, they join exactly."""
-    return array.drop_vars([name for name in array.coords if name not in array.xindexes])
-
-
-def _as_array(result: xr.DataArray, array: xr.DataArray, *others: xr.DataArray) -> xr.DataArray:
-    """The result with the coordinates, name and order of dims of `array`.
-
-    Dims that only others have come first, with the coordinates along them.
-    """
-    own = [dim for dim in array.dims if dim in result.dims]
-    first = [dim for dim in result.dims if dim not in array.dims]
-    result = result.transpose(*first, *own)
-    for source in (array, *others):
-        beside = set(own) if source is array else set(first)
-        gone = _OWN if source is array and "period" in first else frozenset()
-        # Variables, for a coordinate as an array brings others along.
-        kept = {
-            name: coord.variable
-            for name, coord in source.coords.items()
-            if name not in {*result.coords, *result.dims, *gone}
-            and set(coord.dims) <= beside
-            and (coord.dims or source is array)
-        }
-        result = result.assign_coords(kept)
-    result.attrs = dict(array.attrs)
-    return result.rename(array.name)
-
-
-def _beside(
-    labels: list[Hashable],
-    arrays: Iterable[xr.DataArray],
-    like: xr.DataArray,
-    *others: xr.DataArray,
-) -> xr.DataArray:
-    """Arrays of one form along the new dim variant, which comes first."""
-    text = any(isinstance(label, str) for label in labels)
-    joined = xr.concat(
-        list(arrays), dim=_VARIANT, coords="minimal", compat="override", join="exact"
-    )
-    result = _as_array(joined, like, *others)
-    # Strings as objects, of variable length.
-    named = np.array(labels, dtype=object) if text else np.array(labels)
-    result = result.assign_coords({_VARIANT: named})
-    return result.transpose(_VARIANT, ...)
+    check_lacks(name, array, VARIANT, mend)
