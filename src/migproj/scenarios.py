@@ -1,18 +1,40 @@
-"""Scenarios: inputs of projections held constant, led to a target, scaled, set side by side."""
+"""Inputs of projections under assumptions, and variants of them side by side.
+
+Two variants of a projection in one call: fertility held as observed or at replacement. An input
+without the dim ``variant`` serves them all.
+
+>>> import migproj as mp, numpy as np, xarray as xr
+>>> ages = mp.age_coords(["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 80, 5)), "80+"])
+>>> mx = xr.DataArray(0.004 * np.exp(np.arange(18) / 6), dims="age", coords=ages)
+>>> table = mp.life_table(mx.expand_dims(sex=["female", "male"]))
+>>> survival = mp.survival_ratios(table)
+>>> people = xr.DataArray(np.full((2, 17), 1000.0), dims=("sex", "age"),
+...     coords={"sex": ["female", "male"], "time": 2020, **mp.age_coords(range(0, 85, 5))})
+>>> rates = xr.DataArray([[0.12, 0.13, 0.06]], dims=("period", "age"),
+...     coords={"period": [2015], "period_width": 5.0, "age": [20, 25, 30]})
+>>> held = mp.scenarios.constant(rates, [2020, 2025, 2030])
+>>> fertility = mp.scenarios.variants({"constant-fertility": held,
+...     "instant-replacement": mp.scenarios.instant_replacement(held, table, 1.05)})
+>>> result = mp.project_population(people, survival, fertility, 1.05)
+>>> result["population"].sizes["variant"], result["population"].sizes["time"]
+(2, 4)
+>>> result["population"].sel(time=2035).sum(["sex", "age"]).round().values
+array([26861., 29344.])
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from migproj._beside import VARIANT, as_array, bare, beside, check_agree, check_same_units
 from migproj._checks import (
     as_number,
+    check_counts,
     check_dims,
-    check_labels_match,
     check_lacks,
     check_numbers,
     check_rates,
@@ -21,213 +43,259 @@ from migproj._checks import (
     check_table,
 )
 from migproj._diagnostics import finding, warn_findings
-from migproj.ages import fertile_groups, groups_of
-from migproj.conventions import FEMALE
+from migproj._periods import CLOSE, Periods, PeriodsLike, follow, periods_of
+from migproj.ages import groups_of
+from migproj.conventions import FEMALE, VARIABLES
 from migproj.dates import DateLike, decimal_year
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 
-__all__ = ["constant", "instant_replacement", "linear_approach", "multiply", "variants", "zero"]
+__all__ = [
+    "constant",
+    "instant_replacement",
+    "linear_approach",
+    "multiply",
+    "variants",
+    "zero",
+]
 
-#: Periods this close (years) follow one another.
-_CLOSE: Final = 0.005
+#: Ratios over one step, which have the units 1.
+_OVER_A_STEP: Final = frozenset({"survival", "separation"})
 
 
 def zero(array: xr.DataArray) -> xr.DataArray:
-    """The same labels with nothing in them: no migration, no emigration.
+    """Return zeros with the labels, coordinates and units of an array.
 
     Parameters
     ----------
     array : DataArray (...)
-        Whose dims, labels, units and name to take.
+        For the zero-migration variant, net migration (persons per period).
 
     Returns
     -------
     DataArray (...)
-        0 everywhere, also where `array` is missing.
+        0 everywhere, also where `array` is missing: that nobody moves is known, whatever is not
+        known of those who did.
 
     Raises
     ------
     SchemaError
-        If `array` is not a DataArray of numbers.
+        If `array` is no array of numbers.
+
+    References
+    ----------
+    UN (2019), *World Population Prospects 2019: Methodology* (zero-migration variant).
 
     Examples
     --------
-    >>> import migproj as mp
-    >>> net = mp.datasets.load("bombay_1941_1951")["net_migration"]
-    >>> float(mp.scenarios.zero(net).sum())
-    0.0
+    >>> import migproj as mp, xarray as xr
+    >>> moves = xr.DataArray([120.0, -30.0], dims="period", coords={"period": [2020, 2025]},
+    ...                      attrs={"units": "persons per period"})
+    >>> none = mp.scenarios.zero(moves)
+    >>> none.values, none.attrs["units"]
+    (array([0., 0.]), 'persons per period')
     """
     check_dims("array", array)
     check_numbers("array", array)
     return xr.zeros_like(array, dtype=np.float64)
 
 
-def constant(
-    array: xr.DataArray, periods: Iterable[DateLike] | xr.DataArray, *, last: int = 1
-) -> xr.DataArray:
-    r"""Hold the last value, or the mean of the last few, over later periods.
+def constant(array: xr.DataArray, periods: PeriodsLike, *, last: int = 1) -> xr.DataArray:
+    r"""Hold the last values, or the mean of the last few periods, over new periods.
 
     Parameters
     ----------
     array : DataArray (..., period)
-        Rates, or counts of a period, of the past.
-    periods : sequence of years or dates
-        The starts of the periods to come. The first follows `array` without a gap, and all are
-        as long as its periods.
+        Rates, ratios or counts by period, such as fertility (1/year) or net migration (persons
+        per period). A single period needs the coordinate ``period_width``; several take the
+        differences of their starts where they lack it.
+    periods : sequence of decimal years or dates, or DataArray of them
+        Starts of the new periods, the first of which begins where the last one of `array` ends
+        (within 0.005 years). Widths are those of its coordinate ``period_width``, or the
+        differences (the last one's is that of the one before; a single one's is that of
+        `array`).
     last : int, default 1
-        How many of the last periods to take the mean of.
+        How many of the last periods to average. They must have one width: their mean is not
+        weighted.
 
     Returns
     -------
     DataArray (..., period)
-        The mean in each of `periods`, same units, with ``period_width``. Missing where one of the
-        last values is missing.
+        The same in every new period, with the coordinates ``period`` (decimal years) and
+        ``period_width``; dims in their order, other coordinates and units as they were.
+        Missing where one of the values averaged is.
 
     Raises
     ------
     SchemaError
-        If `array` has no labelled dim ``period``, or fewer than `last` of them.
+        If `array` lacks the dim ``period`` or its labels, or is not of numbers.
     IntervalError
-        If its periods differ in length, or `periods` do not follow them.
+        If `periods` are no dates, leave a gap after those of `array` or overlap them; if the
+        periods averaged differ in width; if values that are for a whole period (units "per
+        period", survival ratios, separation factors) would be held over periods of another
+        width; or if there are fewer than `last` periods.
 
     Notes
     -----
-    .. math:: x_t = \frac{1}{k} \sum_{j=1}^{k} x_{T+1-j}
+    With k the number of periods averaged, the last of them p:
+
+    .. math:: x_q = \frac{1}{k} \sum_{j=0}^{k-1} x_{p-j} \quad \text{for every new period } q
 
     References
     ----------
     UN (2019), *World Population Prospects 2019: Methodology* (constant-fertility,
-    constant-mortality variants).
+    constant-mortality and no-change variants).
 
     Examples
     --------
     >>> import migproj as mp, xarray as xr
-    >>> net = xr.DataArray([10.0, 20.0, 60.0], dims="period", coords={"period": [2005, 2010, 2015]})
-    >>> mp.scenarios.constant(net, [2020, 2025], last=2).values
-    array([40., 40.])
+    >>> moves = xr.DataArray([90.0, 120.0, -30.0], dims="period",
+    ...                      coords={"period": [2005, 2010, 2015]})
+    >>> held = mp.scenarios.constant(moves, [2020, 2025], last=2)
+    >>> held.values
+    array([45., 45.])
+    >>> held["period"].values, held["period_width"].values
+    (array([2020., 2025.]), array([5., 5.]))
     """
-    starts, width = _past("array", array)
-    wanted: Any = last
-    if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer) or wanted < 1:
-        raise SchemaError(f"last: expected a whole number of at least 1, got {last!r}")
-    if last > len(starts):
-        raise SchemaError(
-            f"last: expected at most the {len(starts)} periods of array, got {last}; give more of "
-            "the past, or a smaller number"
+    old, new = _old_and_new(array, periods)
+    count = _whole(last, len(old.starts))
+    averaged = old.widths[-count:]
+    if len(set(averaged)) > 1:
+        raise IntervalError(
+            f"last: expected periods of one width to average, got {list(averaged[:5])} years in "
+            f"the last {count} of array; average fewer, or bring them to one width first"
         )
-    coming = _coming(periods, starts, width)
-    mean = array.isel(period=slice(-int(last), None)).mean("period", skipna=False)
-    return _over(mean, coming, width, array)
+    held = array.astype(np.float64).isel(period=slice(-count, None))
+    held = held.mean("period", skipna=False, keep_attrs=True)
+    held = held.drop_vars(["period", "period_width"], errors="ignore")
+    result = held.expand_dims(period=len(new.starts)).transpose(*array.dims)
+    # A copy: what expand_dims makes cannot be written to.
+    return result.copy().assign_coords(new.coords())
 
 
 def linear_approach(
     array: xr.DataArray,
     target: float | xr.DataArray,
-    periods: Iterable[DateLike] | xr.DataArray,
+    periods: PeriodsLike,
     *,
     until: DateLike,
 ) -> xr.DataArray:
-    r"""Lead the last value to a target in a straight line, and hold it from there.
+    r"""Go from the last values to a target in a straight line, and stay there.
 
     Parameters
     ----------
     array : DataArray (..., period)
-        Rates, or counts of a period, of the past.
+        Rates, ratios or counts by period. Only the last one counts. A single period needs the
+        coordinate ``period_width``.
     target : float or DataArray (...)
-        The value to come to, same units.
-    periods : sequence of years or dates
-        The starts of the periods to come, as in :func:`constant`.
-    until : year or date
-        The start of the first period that has the target.
+        Where to go, in the units of `array` and without ``period``. Dims that both have carry
+        the same labels; the others broadcast.
+    periods : sequence of decimal years or dates, or DataArray of them
+        Starts of the new periods, as in :func:`constant`.
+    until : decimal year or date
+        The target is reached in the period that starts then, or in the first one after. May
+        lie beyond the last of `periods`, which then fall short of the target.
 
     Returns
     -------
     DataArray (..., period)
-        Values in each of `periods`, with ``period_width``.
+        With the coordinates ``period`` (decimal years) and ``period_width``; dims in their
+        order (those of `target` alone come first), other coordinates and units as they were.
+        Missing on the way where the last value or the target is, and from `until` on where
+        the target is.
 
     Raises
     ------
     SchemaError
-        If `array` has no labelled dim ``period``, or `target` has one.
+        If `array` lacks the dim ``period`` or its labels, `target` has it, one of them is not of
+        numbers, or their units differ.
     AlignmentError
-        If the labels of `target` differ.
+        If labels, or widths of age groups, differ between the two.
     IntervalError
-        If the periods of `array` differ in length, `periods` do not follow them, or `until`
-        does not come after the last of them starts.
+        As in :func:`constant`; also if `until` does not come after the start of the last
+        period of `array`.
 
     Notes
     -----
-    With t the start of a period and T that of the last one known:
+    For a period that starts at s, with a the last value, its period starting at s(0), b the
+    target and u the time to reach it:
 
-    .. math:: x_t = x_T + (x^* - x_T) \min\left(\frac{t - T}{u - T}, 1\right)
+    .. math:: x_s = (1 - w_s)\, a + w_s\, b, \quad
+              w_s = \min\left(1, \frac{s - s_0}{u - s_0}\right)
 
     Examples
     --------
     >>> import migproj as mp, xarray as xr
-    >>> fertility = xr.DataArray([3.0], dims="period", coords={"period": [2015]})
-    >>> fertility = fertility.assign_coords(period_width=("period", [5.0]))
-    >>> path = mp.scenarios.linear_approach(fertility, 2.0, [2020, 2025, 2030], until=2025)
-    >>> path.values
-    array([2.5, 2. , 2. ])
+    >>> moves = xr.DataArray([90.0, 120.0], dims="period", coords={"period": [2010, 2015]})
+    >>> mp.scenarios.linear_approach(moves, 0, range(2020, 2040, 5), until=2030).values
+    array([80., 40.,  0.,  0.])
     """
-    starts, width = _past("array", array)
+    old, new = _old_and_new(array, periods)
     goal = as_number("target", target)
+    check_dims("target", goal)
     check_numbers("target", goal)
-    check_lacks("target", goal, "period", "it is one value: select it with target.sel(period=...)")
-    coming = _coming(periods, starts, width)
-    end = decimal_year(until)
-    if end <= starts[-1]:
+    check_lacks("target", goal, "period", "it is one for all periods: select one, or pass until=")
+    check_agree({"array": array, "target": goal})
+    check_same_units({"array": array, "target": goal})
+    reached = decimal_year(until)
+    began = old.starts[-1]
+    if reached <= began + CLOSE:
         raise IntervalError(
-            f"until: expected a year after {starts[-1]:g}, where the last period of array starts, "
-            f"got {end:g}"
+            f"until: expected a time after {began:g}, when the last period of array starts, got "
+            f"{reached:g}; give the start of a period to come, such as {new.starts[-1]:g}"
         )
-    known = array.isel(period=-1).drop_vars(["period", "period_width"], errors="ignore")
-    check_labels_match({"array": known, "target": goal}, dims=known.dims)
-    share = xr.DataArray(
-        np.minimum((coming - starts[-1]) / (end - starts[-1]), 1.0),
-        dims="period",
-        coords={"period": coming},
-    )
-    path = known + (goal - known) * share
-    path = path.transpose(*(dim for dim in array.dims if dim in path.dims), ...)
-    return _like(path.assign_coords(_widths(coming, width)), array)
+    along = (np.array(new.starts) - began) / (reached - began)
+    along[np.array(new.starts) >= reached - CLOSE] = 1.0
+    weight = xr.DataArray(along, dims="period")
+    start, end = (bare(x).astype(np.float64) for x in (array.isel(period=-1), goal))
+    way = ((1 - weight) * start + weight * end).where(weight < 1, end)
+    past = [name for name, coord in array.coords.items() if "period" in coord.dims]
+    return as_array(way, array.drop_vars(past), goal).assign_coords(new.coords())
 
 
 def instant_replacement(
     fertility: xr.DataArray, life_table: xr.Dataset, sex_ratio_at_birth: float | xr.DataArray
 ) -> xr.DataArray:
-    r"""Scale fertility, its age pattern kept, to a net reproduction rate of 1.
+    r"""Scale fertility so that the net reproduction rate is 1, in every period.
 
     Parameters
     ----------
-    fertility : DataArray (..., age)
-        Births per woman-year.
-    life_table : Dataset with ``lx`` and ``Lx`` (..., age)
-        Of women (with the dim ``sex``, the women are taken), with the groups of `fertility`.
-    sex_ratio_at_birth : float or DataArray (...)
+    fertility : DataArray (..., [period,] age)
+        Births per woman-year; its ages are among the closed groups of `life_table`, with the
+        same widths.
+    life_table : Dataset with ``lx`` and ``Lx`` (..., [period,] age)
+        As made by :func:`life_table`, from age 0. Of a table with the dim ``sex`` the women are
+        taken.
+    sex_ratio_at_birth : float or DataArray (..., [period])
         Males per female.
 
     Returns
     -------
-    DataArray "fertility" (..., age)
-        Births per woman-year (1/year) at which a woman has one daughter who survives to her age.
+    DataArray "fertility" (..., [period,] age)
+        Births per woman-year (1/year), the ages of mothers distributed as they were; dims in
+        their order (those that `fertility` lacks come first) and its coordinates. Missing
+        where a rate of the row, or what it is scaled by, is missing or there are no births.
 
     Raises
     ------
     SchemaError
-        If dims, labels or values are not what is described here, or the life table has not
-        the age groups of `fertility`.
+        If dims, labels or values are not what is described here.
     AlignmentError
-        If labels differ.
+        If the inputs' labels differ, or the life table lacks age 0 or the ages of `fertility`.
 
     Warns
     -----
     DataQualityWarning
-        Once a call, naming the labels, where there is no fertility to scale: it is missing.
+        Once a call, naming the labels, if a net reproduction rate is 0: no factor makes it 1.
 
     Notes
     -----
-    .. math:: f^*_x = f_x / NRR, \quad NRR = \frac{1}{1 + SRB} \sum_x f_x \frac{L_x}{l_0}
+    With f births per woman-year, r males per female at birth, and L and l of women:
+
+    .. math:: NRR = \sum_x f_x \, \frac{1}{1 + r} \, \frac{L_x}{l_0}, \quad
+              f_x^* = f_x / NRR
+
+    The same rate as that of :func:`stable_population` with survival ratios of this life table.
+    Populations at replacement still grow, or shrink, for decades: by the momentum of their ages.
 
     References
     ----------
@@ -237,204 +305,258 @@ def instant_replacement(
     Examples
     --------
     >>> import migproj as mp, xarray as xr
-    >>> mx = xr.DataArray([0.02, 0.001, 0.001, 0.02], dims="age",
-    ...                   coords=mp.age_coords(["0", "1-14", "15-44", "45+"]))
-    >>> table = mp.life_table(mx.assign_coords(sex="female"), ax="half")
-    >>> rates = xr.DataArray([0.1], dims="age", coords={"age": [15]})
-    >>> mp.scenarios.instant_replacement(rates, table, 1.05).round(4).values
-    array([0.0717])
+    >>> mx = xr.DataArray([0.02, 0.01, 0.01, 0.05], dims="age",
+    ...                   coords=mp.age_coords([0, 20, 25, 30]))
+    >>> table = mp.life_table(mx, ax=xr.full_like(mx, 2.5))
+    >>> fertility = xr.DataArray([0.08, 0.12], dims="age", coords={"age": [20, 25]})
+    >>> replacing = mp.scenarios.instant_replacement(fertility, table, 1.05)
+    >>> replacing.round(4).values
+    array([0.2461, 0.3691])
+    >>> lived = table["Lx"] / table["lx"].sel(age=0)
+    >>> daughters = (replacing * lived.sel(age=[20, 25])).sum() / (1 + 1.05)
+    >>> float(daughters.round(12))
+    1.0
     """
-    check_dims("fertility", fertility, "age")
-    check_rates("fertility", fertility)
-    check_lacks("fertility", fertility, "sex", "it is of women: fertility.sel(sex='female')")
-    check_table("life_table", life_table, "lx", "Lx")
     ratio = as_number("sex_ratio_at_birth", sex_ratio_at_birth)
+    lx, Lx = _of_women(life_table)
+    check_dims("fertility", fertility, "age")
+    check_dims("sex_ratio_at_birth", ratio)
+    for name, array in (("fertility", fertility), ("sex_ratio_at_birth", ratio)):
+        mend = f"label its periods by their start: {name}.rename(time='period')"
+        check_lacks(name, array, "time", mend)
+        mend = f"it is one for both sexes: {name}.sel(sex='female', drop=True)"
+        check_lacks(name, array, "sex", mend)
+    check_lacks("sex_ratio_at_birth", ratio, "age", "it is one for mothers of all ages")
+    check_rates("fertility", fertility)
     check_ratio_at_birth("sex_ratio_at_birth", ratio)
-    lived = life_table["Lx"] / life_table["lx"].isel(age=0, drop=True)
-    if "sex" in lived.dims:
-        check_sexes("life_table", lived, both=False)
-        if FEMALE not in lived["sex"].values:
-            raise SchemaError(
-                f"life_table: dim 'sex': expected {FEMALE!r}, got {lived['sex'].values.tolist()}"
-            )
-        lived = lived.sel(sex=FEMALE)
-    lived = lived.drop_vars("sex", errors="ignore")
-    first, fertile = fertile_groups(fertility, groups_of(life_table, "life_table"))
-    lived = lived.isel(age=slice(first, first + len(fertile)))
-    plain = fertility.drop_vars("age_width", errors="ignore").astype(np.float64)
-    lived = lived.drop_vars("age_width", errors="ignore")
-    given = {"fertility": plain, "life_table": lived, "sex_ratio_at_birth": ratio}
-    check_labels_match(given, dims=dict.fromkeys(d for a in given.values() for d in a.dims))
-    daughters = (plain * lived).sum("age", skipna=False) / (1.0 + ratio)
-    scaled = plain / daughters.where(daughters > 0)
-    warn_findings("instant_replacement", [finding("no fertility to scale", daughters == 0)])
-    scaled = scaled.transpose(*fertility.dims, ...).rename("fertility")
-    if "age_width" in fertility.coords:
-        scaled = scaled.assign_coords(age_width=fertility["age_width"])
-    scaled.attrs = {"units": "1/year"}
+    _check_fertile(fertility, Lx)
+    survivors, lived = lx.sel(age=0, drop=True), Lx.sel(age=fertility["age"].values)
+    for name, array in (("lx", survivors), ("Lx", lived)):
+        check_counts(f"life_table[{name!r}]", array, people=False)
+    named = {"fertility": fertility, "life_table": lived, "sex_ratio_at_birth": ratio}
+    check_agree(named, ignore={"age_width"})
+    rates, lived, survivors, males = (
+        bare(array).astype(np.float64) for array in (fertility, lived, survivors, ratio)
+    )
+    daughters = (rates * lived).sum("age", skipna=False) / (1 + males)
+    reproduction = daughters / survivors.where(survivors > 0)
+    scaled = as_array(rates / reproduction.where(reproduction > 0), *named.values())
+    nobody = finding("net reproduction rate of 0, which no factor makes 1", reproduction == 0)
+    warn_findings("instant_replacement", [nobody])
+    scaled = scaled.rename("fertility")
+    scaled.attrs = {
+        "units": VARIABLES["fertility"].units,
+        "long_name": "fertility at a net reproduction rate of 1",
+    }
     return scaled
 
 
-def multiply(array: xr.DataArray, factors: Mapping[str, float | xr.DataArray]) -> xr.DataArray:
-    """Variants of an input, each a multiple of it.
+def multiply(array: xr.DataArray, factors: Mapping[Hashable, float | xr.DataArray]) -> xr.DataArray:
+    r"""Multiply an array by a factor for each variant.
 
     Parameters
     ----------
     array : DataArray (...)
         Rates or counts.
-    factors : mapping of str to float or DataArray (...)
-        By the name of the variant, what to multiply by.
+    factors : mapping of variant to float or DataArray (...)
+        What to multiply by (1), by the names of the variants. Dims that an array of factors
+        shares with `array` carry the same labels; the others broadcast.
 
     Returns
     -------
     DataArray (variant, ...)
-        The multiples, same units.
+        The products, in the order of `factors`, with the units, coordinates and name of
+        `array`. Its dims keep their order; those that only factors have stand between.
 
     Raises
     ------
     SchemaError
-        If there are no factors, or one is not a number.
+        If `array` has the dim ``variant``, or there are no factors or they are not numbers.
     AlignmentError
-        If the labels of a factor differ.
+        If labels differ.
+
+    Notes
+    -----
+    .. math:: x_{v} = k_v \, x
+
+    The low and high fertility of the United Nations are no multiples: they are half a child per
+    woman below and above the medium variant. With total fertility TFR (..., period) the factors
+    are 1 - 0.5 / TFR and 1 + 0.5 / TFR, where ages of mothers stay distributed as they are.
+
+    References
+    ----------
+    UN (2019), *World Population Prospects 2019: Methodology* (low and high variants).
 
     Examples
     --------
-    >>> import migproj as mp
-    >>> net = mp.datasets.load("bombay_1941_1951")["net_migration"]
-    >>> levels = mp.scenarios.multiply(net, {"half": 0.5, "as estimated": 1.0})
-    >>> levels.sum(["sex", "age"]).values
-    array([281021.5, 562043. ])
+    >>> import migproj as mp, xarray as xr
+    >>> rates = xr.DataArray([0.1, 0.2], dims="age", coords={"age": [20, 25]})
+    >>> by_variant = mp.scenarios.multiply(rates, {"low": 0.5, "medium": 1, "high": 1.5})
+    >>> by_variant.sel(variant="high").round(2).values
+    array([0.15, 0.3 ])
     """
     check_dims("array", array)
     check_numbers("array", array)
-    products = {}
-    for name, factor in factors.items():
-        number = as_number(f"factors[{name!r}]", factor)
-        check_numbers(f"factors[{name!r}]", number)
-        check_labels_match({"array": array, f"factors[{name!r}]": number}, dims=array.dims)
-        product = (array * number).transpose(*array.dims, ...)
-        products[name] = _like(product, array)
-    return variants(products)
+    _check_no_variant("array", array)
+    by_variant = _mapping("factors", factors, "{'low': 0.8, 'medium': 1, 'high': 1.2}")
+    given = {f"factors[{v!r}]": as_number(f"factors[{v!r}]", k) for v, k in by_variant.items()}
+    for name, factor in given.items():
+        check_dims(name, factor)
+        check_numbers(name, factor)
+        _check_no_variant(name, factor)
+    check_agree({"array": array, **given})
+    whole = bare(array).astype(np.float64)
+    products = xr.broadcast(*(bare(factor) * whole for factor in given.values()))
+    return beside(list(by_variant), products, array, *given.values())
 
 
-def variants(arrays: Mapping[str, xr.DataArray]) -> xr.DataArray:
-    """Set arrays with the same labels side by side along the dim ``variant``.
+def variants(
+    arrays: Mapping[Hashable, xr.DataArray | float] | None = None,
+    /,
+    **named: xr.DataArray | float,
+) -> xr.DataArray:
+    """Put arrays that carry the same labels side by side along the dim ``variant``.
 
     Parameters
     ----------
-    arrays : mapping of str to DataArray (...)
-        By the name of the variant.
+    arrays : mapping of variant to DataArray (...) or float
+        The arrays by the names of the variants, which may be any labels.
+    **named : DataArray (...) or float
+        The same as keywords, where the names are identifiers. Give one or the other.
 
     Returns
     -------
     DataArray (variant, ...)
-        With the dims, units and name of the first.
+        The variants in the order given; the order of the other dims, the name, the units and
+        the coordinates are those of the first. A scalar coordinate ``variant`` is replaced.
 
     Raises
     ------
     SchemaError
-        If there are none, or their dims differ.
+        If there are no arrays, one of them has the dim ``variant``, or their units differ.
     AlignmentError
-        If their labels differ.
+        If an array has other dims, labels or coordinates than the first. Nothing is broadcast:
+        an array without ``period`` is not one for all periods until :func:`constant` or
+        ``expand_dims`` says so.
 
     Examples
     --------
-    >>> import migproj as mp
-    >>> net = mp.datasets.load("bombay_1941_1951")["net_migration"]
-    >>> both = mp.scenarios.variants({"as estimated": net, "zero": mp.scenarios.zero(net)})
-    >>> both["variant"].values.tolist(), float(both.sel(variant="zero").sum())
-    (['as estimated', 'zero'], 0.0)
+    >>> import migproj as mp, xarray as xr
+    >>> moves = xr.DataArray([90.0, 120.0], dims="period", coords={"period": [2020, 2025]})
+    >>> both = mp.scenarios.variants({"medium": moves, "zero-migration": mp.scenarios.zero(moves)})
+    >>> both.dims, both["variant"].values.tolist()
+    (('variant', 'period'), ['medium', 'zero-migration'])
     """
-    if not arrays:
-        raise SchemaError("arrays: expected at least one variant, got none")
-    named = {f"arrays[{name!r}]": array for name, array in arrays.items()}
-    whose, first = next(iter(named.items()))
-    for name, array in named.items():
-        check_dims(name, array)
-        check_numbers(name, array)
-        check_lacks(name, array, "variant", f"select one of them: {name}.sel(variant=...)")
-        if set(array.dims) != set(first.dims):
-            raise SchemaError(
-                f"{name}: expected the dims of {whose}, {tuple(first.dims)!r}, got "
-                f"{tuple(array.dims)!r}; {name}.broadcast_like(...) adds those it lacks"
-            )
-        if "age" in first.dims and groups_of(array, name) != groups_of(first, whose):
-            raise AlignmentError(
-                f"{name}: dim 'age': expected the age groups of {whose}, "
-                f"{groups_of(first, whose).labels[:5]}, got {groups_of(array, name).labels[:5]}"
-            )
-    check_labels_match(named, dims=first.dims)
-    rows = [
-        array.transpose(*first.dims).astype(np.float64).expand_dims(variant=[name])
-        for name, array in arrays.items()
-    ]
-    both = xr.concat(rows, "variant", join="exact", coords="minimal", compat="override")
-    return _like(both, first)
-
-
-def _past(name: str, array: xr.DataArray) -> tuple[npt.NDArray[np.float64], float | None]:
-    """The starts of the periods of an array, and their one length if it can be told."""
-    check_dims(name, array, "period")
-    check_numbers(name, array)
-    if "period" not in array.coords:
+    if arrays is not None and named:
         raise SchemaError(
-            f"{name}: dim 'period' has no labels; label each period by its start: "
-            f"{name}.assign_coords(period=[...])"
+            "variants: expected either a mapping or keywords, got both; put all of them into "
+            "the mapping"
         )
-    starts = np.array([decimal_year(label) for label in array["period"].values])
-    widths = np.diff(starts)
-    if "period_width" in array.coords:
-        stated = np.asarray(array["period_width"].values, dtype=np.float64)
-        widths = np.append(widths, stated)
-    if len(widths) == 0:
-        return starts, None
-    if (np.abs(widths - widths[0]) > _CLOSE).any() or widths[0] <= 0:
+    given = _mapping(
+        "variants", named if arrays is None else arrays, "{'medium': ..., 'zero-migration': ...}"
+    )
+    labels = list(given)
+    named_by = {f"variants[{v!r}]": as_number(f"variants[{v!r}]", a) for v, a in given.items()}
+    (first_name, first), *others = named_by.items()
+    for name, array in named_by.items():
+        check_dims(name, array)
+        _check_no_variant(name, array)
+    for name, array in others:
+        if set(array.dims) != set(first.dims):
+            raise AlignmentError(
+                f"{name}: expected the dims {tuple(first.dims)!r} of {first_name}, got "
+                f"{tuple(array.dims)!r}; nothing is broadcast between variants: give it the dims "
+                "it lacks (.expand_dims, mp.scenarios.constant), or select those it has too many"
+            )
+    without = {name: array.drop_vars(VARIANT, errors="ignore") for name, array in named_by.items()}
+    check_agree(without, instants=False)
+    check_same_units(without)
+    turned = [bare(array).transpose(*first.dims) for array in without.values()]
+    return beside(labels, turned, *without.values())
+
+
+def _mapping(name: str, given: Any, example: str) -> dict[Hashable, Any]:
+    if isinstance(given, xr.Dataset) or not isinstance(given, Mapping) or not given:
+        raise SchemaError(
+            f"{name}: expected a mapping of variants to arrays or numbers, with at least one, got "
+            f"{type(given).__name__} of {len(given) if isinstance(given, Mapping) else 'no names'}"
+            f"; such as {example}"
+        )
+    return dict(given)
+
+
+def _whole(last: Any, most: int) -> int:
+    whole = isinstance(last, int | np.integer) and not isinstance(last, bool)
+    if not whole or not 1 <= last <= most:
         raise IntervalError(
-            f"{name}: dim 'period': expected ascending periods of one length, got the starts "
-            f"{starts[:5].tolist()} and lengths {np.unique(widths)[:5].tolist()}"
+            f"last: expected a whole number of periods, from 1 to the {most} of array, got {last!r}"
         )
-    return starts, float(widths[0])
+    return int(last)
 
 
-def _coming(
-    periods: Iterable[DateLike] | xr.DataArray,
-    starts: npt.NDArray[np.float64],
-    width: float | None,
-) -> npt.NDArray[np.float64]:
-    """The starts of the periods to come, which follow the others without a gap."""
-    given: Any = periods.values if isinstance(periods, xr.DataArray) else list(periods)
-    coming = np.array([decimal_year(label) for label in np.atleast_1d(given)])
-    if coming.size == 0:
-        raise IntervalError("periods: expected the starts of periods to come, got none")
-    step = coming[0] - starts[-1] if width is None else width
-    expected = starts[-1] + step * np.arange(1, coming.size + 1)
-    if step <= 0 or (np.abs(coming - expected) > _CLOSE).any():
+def _old_and_new(array: xr.DataArray, periods: PeriodsLike) -> tuple[Periods, Periods]:
+    """The periods of an array and those that follow, of one width where values depend on it."""
+    check_dims("array", array, "period")
+    check_numbers("array", array)
+    old = periods_of(array, "array")
+    new = follow(periods, old, "array")
+    known = VARIABLES.get(str(array.name))
+    units = str(array.attrs.get("units", known.units if known else ""))
+    odd = [width for width in new.widths if abs(width - old.widths[-1]) > CLOSE]
+    if odd and ("per period" in units or array.name in _OVER_A_STEP):
+        what = f"in {units}" if "per period" in units else f"{array.name}, ratios over a period"
         raise IntervalError(
-            f"periods: expected periods of {abs(step):g} years that follow the one from "
-            f"{starts[-1]:g}: {np.round(expected[:5], 3).tolist()} ..., got {coming[:5].tolist()}"
+            f"periods: expected them as wide as the last period of array, {old.widths[-1]:g} "
+            f"years, got {odd[:5]}: array is {what}, and those of another width are other "
+            "numbers; make yearly rates of them first, or give periods of that width"
         )
-    return coming
+    return old, new
 
 
-def _over(
-    value: xr.DataArray,
-    coming: npt.NDArray[np.float64],
-    width: float | None,
-    array: xr.DataArray,
-) -> xr.DataArray:
-    held = value.drop_vars("period_width", errors="ignore").expand_dims(period=coming)
-    held = held.transpose(*array.dims).assign_coords(_widths(coming, width)).copy()
-    return _like(held, array)
+def _of_women(life_table: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """The lx and Lx of women, found by label; without a sex they are theirs."""
+    check_table("life_table", life_table, "lx", "Lx")
+    lx, Lx = life_table["lx"], life_table["Lx"]
+    for name, array in (("lx", lx), ("Lx", Lx)):
+        mend = "label its periods by their start: life_table.rename(time='period')"
+        check_lacks(f"life_table[{name!r}]", array, "time", mend)
+    check_sexes("life_table", Lx, both=False)
+    if "sex" not in Lx.coords:
+        return lx, Lx
+    labels = np.atleast_1d(Lx["sex"].values).tolist()
+    if FEMALE not in labels:
+        raise SchemaError(
+            f"life_table: 'sex': expected {FEMALE!r}, got {labels}; a net reproduction rate is "
+            "of women and their daughters: give the life table of women"
+        )
+    of_women = [a.sel(sex=FEMALE) if "sex" in a.dims else a for a in (lx, Lx)]
+    return of_women[0], of_women[1]
 
 
-def _widths(coming: npt.NDArray[np.float64], width: float | None) -> dict[str, Any]:
-    """The coordinate period_width, where the length of the periods can be told."""
-    if width is None and coming.size > 1:
-        width = float(coming[1] - coming[0])
-    return {} if width is None else {"period_width": ("period", np.full(coming.size, width))}
+def _check_fertile(fertility: xr.DataArray, Lx: xr.DataArray) -> None:
+    """The life table begins at 0 and has the groups of fertility, as wide as they are."""
+    given, table = groups_of(fertility, "fertility"), groups_of(Lx, "life_table")
+    if table.lower[0] != 0:
+        raise AlignmentError(
+            f"life_table: dim 'age': expected to begin at 0, got {table.lower[0]}: the net "
+            "reproduction rate follows girls from birth; give the whole life table"
+        )
+    closed = len(table) - table.is_open
+    widths = dict(zip(table.lower[:closed], table.width[:closed], strict=True))
+    # A last group without a stated width is inf: it is as wide as the life table says.
+    odd = [
+        label
+        for low, width, label in zip(given.lower, given.width, given.labels, strict=True)
+        if low not in widths or width not in (widths[low], float("inf"))
+    ]
+    if odd:
+        raise AlignmentError(
+            f"life_table: dim 'age': expected the groups of fertility among its closed ones, got "
+            f"none that is {odd[:5]} ({', '.join(table.labels[:8])}, ...); make the life table "
+            "by the age groups of fertility, from rates in them"
+        )
 
 
-def _like(result: xr.DataArray, array: xr.DataArray) -> xr.DataArray:
-    result = result.rename(array.name)
-    result.attrs = dict(array.attrs)
-    return result
+def _check_no_variant(name: str, array: xr.DataArray) -> None:
+    mend = f"select one, {name}.sel(variant=...), or rename the dim"
+    check_lacks(name, array, VARIANT, mend)
