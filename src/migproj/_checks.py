@@ -134,16 +134,14 @@ def check_counts(name: str, array: xr.DataArray, *, people: bool = True) -> None
     check_numbers(name, array)
     if _is_lazy(array):
         return
-    _check_not_negative(name, array, "counts")
-    _check_not_infinite(name, array)
-    if people:
-        values = array.values
-        finite = values[np.isfinite(values)]
-        if finite.size and 0 < finite.max() < 1:
-            raise SchemaError(
-                f"{name}: expected counts of people, got values all below 1 (largest "
-                f"{finite.max():g}): these look like rates or shares; multiply by the population"
-            )
+    lowest, largest = _range(array)
+    _check_not_negative(name, array, "counts", lowest)
+    _check_not_infinite(name, array, largest)
+    if people and 0 < largest < 1:
+        raise SchemaError(
+            f"{name}: expected counts of people, got values all below 1 (largest "
+            f"{largest:g}): these look like rates or shares; multiply by the population"
+        )
 
 
 def check_survival(name: str, array: xr.DataArray) -> None:
@@ -151,12 +149,12 @@ def check_survival(name: str, array: xr.DataArray) -> None:
     check_numbers(name, array)
     if _is_lazy(array):
         return
-    _check_not_negative(name, array, "survival ratios")
-    finite = array.values[np.isfinite(array.values)]
-    if finite.size and finite.min() > 1.5:
+    lowest, _ = _range(array)
+    _check_not_negative(name, array, "survival ratios", lowest)
+    if lowest > 1.5:
         raise SchemaError(
             f"{name}: expected survival ratios near 0 to 1, got values all above 1.5 (smallest "
-            f"{finite.min():g}): divide percentages by 100"
+            f"{lowest:g}): divide percentages by 100"
         )
 
 
@@ -165,12 +163,12 @@ def check_rates(name: str, array: xr.DataArray) -> None:
     check_numbers(name, array)
     if _is_lazy(array):
         return
-    _check_not_negative(name, array, "rates")
-    _check_not_infinite(name, array)
-    finite = array.values[np.isfinite(array.values)]
-    if finite.size and np.median(finite) > 1:
+    lowest, largest = _range(array)
+    _check_not_negative(name, array, "rates", lowest)
+    _check_not_infinite(name, array, largest)
+    if largest > 1 and (median := float(np.nanmedian(array.values))) > 1:
         raise SchemaError(
-            f"{name}: expected rates per person and year, got a median of {np.median(finite):g}: "
+            f"{name}: expected rates per person and year, got a median of {median:g}: "
             "these look like rates per 1,000 or counts; divide them first"
         )
 
@@ -180,27 +178,33 @@ def check_ratio_at_birth(name: str, array: xr.DataArray) -> None:
     check_numbers(name, array)
     if _is_lazy(array):
         return
-    _check_not_negative(name, array, "males per female")
-    finite = array.values[np.isfinite(array.values)]
-    if finite.size and finite.max() > 10:
+    lowest, largest = _range(array)
+    _check_not_negative(name, array, "males per female", lowest)
+    if largest > 10:
         raise SchemaError(
-            f"{name}: expected males per female (near 1.05), got {finite.max():g}: divide males "
+            f"{name}: expected males per female (near 1.05), got {largest:g}: divide males "
             "per 100 females by 100"
         )
 
 
-def _check_not_negative(name: str, array: xr.DataArray, what: str) -> None:
-    negative = array.values < 0
-    if negative.any():
+def _range(array: xr.DataArray) -> tuple[float, float]:
+    """The smallest and the largest value, missing ones aside (NaN if there are no others)."""
+    values = array.values
+    return float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
+
+
+def _check_not_negative(name: str, array: xr.DataArray, what: str, lowest: float) -> None:
+    if lowest < 0:
+        negative = array.values < 0
         raise SchemaError(
             f"{name}: expected {what} of 0 or more, got {int(negative.sum())} negative value(s): "
             f"{'; '.join(where(array, negative))}"
         )
 
 
-def _check_not_infinite(name: str, array: xr.DataArray) -> None:
-    infinite = np.isinf(array.values)
-    if infinite.any():
+def _check_not_infinite(name: str, array: xr.DataArray, largest: float) -> None:
+    if largest == np.inf:
+        infinite = np.isinf(array.values)
         raise SchemaError(
             f"{name}: expected finite numbers, got {int(infinite.sum())} infinite one(s): "
             f"{'; '.join(where(array, infinite))}; a division by 0 before this call makes them"
