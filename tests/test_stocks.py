@@ -190,3 +190,20 @@ def test_stocks_and_native_born_are_the_population_of_the_engine(case, timing):
     first = survival.isel(period=0).sel(age=0, drop=True) * born.isel(period=0, drop=True)
     gained = (stocks["native_born"] - alone).isel(time=1).sel(age=0, drop=True)
     np.testing.assert_allclose(gained, first.transpose(*gained.dims), rtol=1e-9)
+
+
+def test_dims_of_the_native_born_and_of_vital_statistics(case):
+    """Batch dims first, then time, sex and age, also for dims that only one input has."""
+    draws = xr.DataArray([50.0, 60.0], dims="draw", coords={"draw": [0, 1]})
+    whole = mp.project_stocks(**case)["stock"].sum("birthplace") * draws
+    result = mp.project_stocks(**case, population=whole)
+    assert result["native_born"].dims == ("draw", "time", "sex", "age")
+    start, end = (whole.isel(time=k, drop=True) for k in (0, 1))
+    births = start.sum("age").isel(draw=0, drop=True)
+    total = mp.net_migration_vital(start.sum("age"), end.sum("age"), births, births * draws)
+    assert total.dims == ("draw", "sex")
+    dead = start.isel(draw=0, drop=True).drop_vars("age_width")
+    cohorts = mp.net_migration_vital(
+        start.isel(draw=0, drop=True), end.isel(draw=0, drop=True), births, dead * draws, interval=5
+    )
+    assert cohorts.dims == ("draw", "sex", "age")

@@ -651,3 +651,104 @@ def test_separation_on_unequal_groups():
 def test_separation_between_ages_of_the_table():
     with says(mp.AlignmentError, "life_table: dim 'age'", r"none at \[2, 4\]"):
         mp.separation_factors(table((0, 1, 5, 10)), ages=[0, 2, 4])
+
+
+# --- what is of one sex, of another interval, infinite, or of the wrong kind
+
+
+def test_totals_of_one_sex():
+    shares_ = ratios(1 / 34)
+    total = xr.DataArray([1e3, 2e3, 3e3], dims="country", coords={"country": COUNTRIES})
+    with says(mp.AlignmentError, "migration: is of sex 'female' alone", "dim 'sex'"):
+        project(migration=total.assign_coords(sex="female"), migration_schedule=shares_)
+
+
+def test_rates_of_men_where_women_bear():
+    rates = xr.DataArray(np.full(7, 0.1), dims="age", coords={"age": np.arange(15, 50, 5)})
+    with says(mp.SchemaError, "fertility: 'sex': expected 'female', got 'male'"):
+        project(fertility=rates.assign_coords(sex="male"))
+    women = round_().sel(sex="female")
+    with says(mp.SchemaError, "women_end: 'sex': expected 'female', got 'male'", r"\.sel\(sex="):
+        mp.births_from_rates(rates, women, round_().sel(sex="male"), 1.05, interval=5)
+
+
+def test_totals_of_another_interval():
+    total = xr.DataArray([1e3, 2e3, 3e3], dims="country", coords={"country": COUNTRIES})
+    with says(mp.IntervalError, "migration: made for", "10.0", "5 years"):
+        project(migration=total.assign_coords(period_width=10.0), migration_schedule=ratios(1 / 34))
+
+
+def test_vital_statistics_of_another_interval():
+    start, end = (round_(time=t).sum("age") for t in (2000, 2005))
+    births, deaths = (0.1 * start.drop_vars("time") for _ in range(2))
+    with says(mp.IntervalError, "deaths: made for 10 years, but the rounds are of 5"):
+        mp.net_migration_vital(start, end, births, deaths.assign_coords(period_width=10.0))
+    with says(mp.IntervalError, "deaths: made for 10 years, but births are of 5"):
+        mp.net_migration_vital(
+            start.drop_vars("time"),
+            end.drop_vars("time"),
+            births.assign_coords(period_width=5.0),
+            deaths.assign_coords(period_width=10.0),
+        )
+    cohorts = round_().drop_vars("age_width").assign_coords(period_width=10.0)
+    with says(mp.IntervalError, "deaths: made for 10 years, but 5 years"):
+        mp.net_migration_vital(round_(time=2000), round_(time=2005), births, cohorts)
+
+
+def test_births_of_a_projection_say_which_period():
+    result = project()
+    start, end = (result["population"].isel(time=k) for k in (0, 1))
+    births = result["births"].sum("mother_age")
+    with says(mp.SchemaError, "births: the dim 'period'", r"births\.sel\(period=\.\.\.\)"):
+        mp.net_migration(start, end, ratios(), births=births)
+    with says(mp.SchemaError, "births: the dim 'period'"):
+        mp.net_migration_vital(start, end, births, result["deaths_cohort"].isel(period=0))
+
+
+def test_infinite_migration():
+    endless = round_(0.0)
+    endless[1, 0, 3] = -np.inf
+    with says(mp.SchemaError, "migration: expected finite", "country=BOL, sex=female, age=15"):
+        project(migration=endless)
+    with says(mp.SchemaError, "net_migration: expected finite"):
+        mp.project_stocks(round_(), ratios(), net_migration=endless)
+    with says(mp.SchemaError, "survival: expected finite"):
+        project(survival=ratios(np.inf) * 1.0)
+
+
+def test_options_of_the_wrong_kind():
+    with says(mp.SchemaError, "births_exposure: expected one of"):
+        project(births_exposure=["ccmpp"])
+    with says(mp.SchemaError, "keep: expected a list of names", "got 5"):
+        project(keep=5)
+    with says(mp.SchemaError, "ages: expected lower bounds or labels", "got 5"):
+        project(age_groups=5)
+    with says(mp.SchemaError, "quantiles: expected numbers"):
+        project(quantiles=[[0.1], [0.2, 0.3]])
+
+
+def test_the_input_at_fault_is_named_as_given():
+    hazard = xr.full_like(ratios(), 0.01).isel(country=[1, 0, 2])
+    with says(mp.AlignmentError, "emigration: dim 'country'", "another order"):
+        project(survival=ratios().isel(country=0, drop=True), emigration=hazard)
+    with says(mp.AlignmentError, "survival: dim 'country'", "another order"):
+        mp.project_stocks(round_(), ratios().isel(country=[1, 0, 2]))
+    with says(mp.IntervalError, "population: 'time': date: expected a finite"):
+        project(population=round_(time=np.nan))
+
+
+def test_quantiles_can_be_used_again():
+    draws = ratios().expand_dims(draw=3) * xr.DataArray([0.9, 1, 1.02], dims="draw")
+    draws = draws.clip(max=1).assign_coords(draw=range(3))
+    first = project(population=round_(time=2000), survival=draws, quantiles=[0.5])
+    again = first["population"].sel(quantile=0.5, time=2005)
+    second = project(population=again, survival=draws, quantiles=[0.1, 0.5])
+    assert second["population"].sizes["quantile"] == 2
+    with says(mp.SchemaError, "population: the dim 'quantile' is not expected here"):
+        project(population=first["population"].isel(time=1), survival=draws, quantiles=[0.5])
+
+
+def test_nobody_survives_from_an_empty_open_group():
+    nobody = round_(0.0)
+    result = mp.project_stocks(nobody, ratios() * np.nan)
+    assert (result["stock"] == 0).all()

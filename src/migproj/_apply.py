@@ -87,6 +87,8 @@ def apply(
         several dask chunks.
     """
     core = {dim for i in inputs for dim in i.core} | {dim for o in outputs for dim in o.core}
+    if over is not None:
+        core.add("quantile")
     inputs = [replace(item, array=_own_only(item, core)) for item in inputs]
     check_labels_match({item.name: item.array for item in inputs}, dims=_batch_dims(inputs))
     cores = tuple((len(i.core), i.dtype) for i in inputs)

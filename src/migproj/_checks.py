@@ -16,9 +16,11 @@ __all__ = [
     "as_number",
     "check_counts",
     "check_dims",
+    "check_finite",
     "check_labels_match",
     "check_lacks",
     "check_numbers",
+    "check_of_women",
     "check_rates",
     "check_ratio_at_birth",
     "check_same_places",
@@ -149,13 +151,22 @@ def check_survival(name: str, array: xr.DataArray) -> None:
     check_numbers(name, array)
     if _is_lazy(array):
         return
-    lowest, _ = _range(array)
+    lowest, largest = _range(array)
     _check_not_negative(name, array, "survival ratios", lowest)
+    _check_not_infinite(name, array, largest)
     if lowest > 1.5:
         raise SchemaError(
             f"{name}: expected survival ratios near 0 to 1, got values all above 1.5 (smallest "
             f"{lowest:g}): divide percentages by 100"
         )
+
+
+def check_finite(name: str, array: xr.DataArray) -> None:
+    """`array` holds numbers, of either sign, none of them infinite."""
+    check_numbers(name, array)
+    if not _is_lazy(array):
+        lowest, largest = _range(array)
+        _check_not_infinite(name, array, max(-lowest, largest))
 
 
 def check_rates(name: str, array: xr.DataArray) -> None:
@@ -231,6 +242,15 @@ def check_sexes(name: str, array: xr.DataArray, *, both: bool) -> None:
         raise SchemaError(
             f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; two sexes "
             "are projected together, for births depend on women and split by sex"
+        )
+
+
+def check_of_women(name: str, array: xr.DataArray) -> None:
+    """`array` is of women, or does not say of whom."""
+    if "sex" in array.coords and array["sex"].ndim == 0 and array["sex"].item() != FEMALE:
+        raise SchemaError(
+            f"{name}: 'sex': expected {FEMALE!r}, got {array['sex'].item()!r}; births depend on "
+            f"women: select them, {name}.sel(sex={FEMALE!r}) of the array with both"
         )
 
 

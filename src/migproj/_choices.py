@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -36,7 +37,10 @@ def outputs_kept(keep: Sequence[str] | None, able: Sequence[str]) -> tuple[str, 
     """The variables to return: those of `able` that are named in `keep`, or all."""
     if keep is None:
         return tuple(able)
-    wanted = [keep] if isinstance(keep, str) else list(keep)
+    given: Any = keep
+    if not isinstance(given, str | Iterable):
+        raise SchemaError(f"keep: expected a list of names, some of {list(able)}, got {given!r}")
+    wanted = [given] if isinstance(given, str) else list(given)
     odd = [name for name in wanted if name not in able]
     if odd or not wanted:
         raise SchemaError(f"keep: expected some of {list(able)}, got {odd or wanted}")

@@ -13,18 +13,20 @@ from migproj._apply import Input, Output, apply
 from migproj._checks import (
     check_counts,
     check_dims,
+    check_finite,
     check_labels_match,
     check_lacks,
     check_numbers,
+    check_of_women,
     check_rates,
     check_ratio_at_birth,
     check_same_places,
     check_sexes,
     where,
 )
-from migproj._steps import Steps, check_survival_grid, mothers, plan, same_grid
+from migproj._steps import Steps, check_step, check_survival_grid, mothers, plan, same_grid
 from migproj.ages import AgeGroups, closed_groups
-from migproj.dates import decimal_year
+from migproj.dates import year_of
 from migproj.errors import IntervalError, SchemaError
 
 __all__ = ["Components", "components", "shares_of_exits"]
@@ -101,6 +103,7 @@ def components(
         check_lacks(
             name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
         )
+    _check_places(population, rates)
     if observed:
         ways = _instants(population, rates)
         first_round = population.isel(time=0, drop=True)
@@ -120,8 +123,9 @@ def components(
     by_sex["separation"] = separation
     for name, array in by_sex.items():
         check_dims(name, array, "sex")
-    if "sex" in totals.dims:
-        by_sex["migration totals"] = totals
+    if "migration_schedule" in rates:
+        by_sex["migration_schedule"] = schedule
+        by_sex["migration"] = totals
     check_labels_match(by_sex, dims=["sex"])
     return Components(
         ways=ways,
@@ -136,6 +140,18 @@ def components(
         first=first,
         fertile=fertile,
     )
+
+
+def _check_places(population: xr.DataArray, rates: Mapping[str, xr.DataArray]) -> None:
+    """Labels of the batch dims match, said by the names under which they were given."""
+    given = {"population": population, **rates}
+    for name in ("fertility", "fertility_pattern", "sex_ratio_at_birth"):
+        if name in given:
+            check_of_women(name, given[name])
+            given[name] = given[name].drop_vars("sex", errors="ignore")
+    dims = dict.fromkeys(dim for array in given.values() for dim in array.dims)
+    batch = [dim for dim in dims if dim not in ("time", "period", "sex", "age")]
+    check_labels_match(given, dims=batch)
 
 
 def _exits(rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: Steps) -> Exits:
@@ -197,7 +213,7 @@ def _instants(population: xr.DataArray, rates: Mapping[str, xr.DataArray]) -> St
             f"population: dim 'time': expected {ways.count + 1} instants, one more than the "
             f"periods of the rates, got {count + 1}; select the same years in both"
         )
-    years = np.array([decimal_year(label) for label in population["time"].values])
+    years = np.array([year_of(label, "population", "time") for label in population["time"].values])
     if (np.abs(np.diff(years) - ways.width) > 0.005).any():
         raise IntervalError(
             f"population: dim 'time': expected instants {ways.width:g} years apart (the width of "
@@ -257,7 +273,7 @@ def _migration(
             )
         return _zeros(population, ways.groups), one
     migration = rates["migration"]
-    check_numbers("migration", migration)
+    check_finite("migration", migration)
     if "migration_schedule" not in rates:
         same_grid("migration", migration, ways, "population")
         check_same_places("migration", migration, "population", population)
@@ -269,6 +285,8 @@ def _migration(
         "age",
         "with a migration_schedule it is of all ages: sum it over age",
     )
+    check_step("migration", migration, ways)
+    check_finite("migration_schedule", schedule)
     same_grid("migration_schedule", schedule, ways, "population")
     check_dims("migration_schedule", schedule, "sex")
     together = "sex" not in migration.dims

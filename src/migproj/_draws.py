@@ -18,7 +18,10 @@ _DRAW: Final = "draw"
 
 def quantiles_over_draws(wanted: Sequence[float], inputs: Sequence[Input]) -> Quantiles:
     """The checked quantiles of a call whose `inputs` have the dim draw."""
-    numbers = np.atleast_1d(np.asarray(wanted))
+    try:
+        numbers = np.atleast_1d(np.asarray(wanted))
+    except ValueError:  # lists of different lengths
+        numbers = np.array([])
     real = numbers.ndim == 1 and numbers.size and numbers.dtype.kind in "fiu"
     if not real or not ((numbers >= 0) & (numbers <= 1)).all():
         raise SchemaError(

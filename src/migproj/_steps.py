@@ -18,10 +18,19 @@ from migproj._checks import (
     check_survival,
 )
 from migproj.ages import AgeGroups, fertile_groups, groups_of
-from migproj.dates import decimal_year, instant_of
+from migproj.dates import instant_of, year_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 
-__all__ = ["TIMINGS", "Steps", "along", "check_survival_grid", "mothers", "plan", "same_grid"]
+__all__ = [
+    "TIMINGS",
+    "Steps",
+    "along",
+    "check_step",
+    "check_survival_grid",
+    "mothers",
+    "plan",
+    "same_grid",
+]
 
 TIMINGS = {"end": 0, "even": 1, "midpoint": 2}
 
@@ -87,7 +96,7 @@ def plan(
         raise IntervalError(
             f"steps: got {steps}, but {key} has {first.sizes['period']} periods; drop one"
         )
-    labels = np.array([decimal_year(label) for label in first["period"].values])
+    labels = np.array([year_of(label, key, "period") for label in first["period"].values])
     if (np.abs(np.diff(labels) - groups.step) > 0.005).any():
         raise IntervalError(
             f"{key}: dim 'period': expected periods {groups.step:g} years apart (the width of "
@@ -120,6 +129,11 @@ def same_grid(name: str, array: xr.DataArray, steps: Steps, whose: str) -> None:
             f"{len(given)}; missing: {missing[:5]}, not expected: {extra[:5]}. Fill groups that "
             "are zero with zeros; mp.regroup_ages sums counts to wider groups"
         )
+    check_step(name, array, steps)
+
+
+def check_step(name: str, array: xr.DataArray, steps: Steps) -> None:
+    """`array` is for as many years as a step, if it says."""
     width = array.coords.get("period_width")
     if width is not None and (np.abs(width.values - steps.width) > 0.005).any():
         raise IntervalError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -465,4 +465,10 @@ def as_groups(ages: AgesLike, *, open_ended: bool = True) -> AgeGroups:
     """Age groups from an array's coordinate, bounds or labels."""
     if isinstance(ages, xr.DataArray | xr.Dataset | xr.Coordinates):
         return groups_of(ages, "ages")
-    return groups_of(age_coords(list(ages), open_ended=open_ended), "ages")
+    given: Any = ages
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise SchemaError(
+            f"ages: expected lower bounds or labels, such as [0, 15, 65] or ['0-14', '15+'], got "
+            f"{given!r}"
+        )
+    return groups_of(age_coords(list(given), open_ended=open_ended), "ages")

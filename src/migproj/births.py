@@ -10,6 +10,7 @@ from migproj._checks import (
     as_number,
     check_counts,
     check_dims,
+    check_of_women,
     check_rates,
     check_ratio_at_birth,
     check_same_places,
@@ -148,6 +149,7 @@ def _women(name: str, array: xr.DataArray) -> xr.DataArray:
     if name != "survival":
         check_counts(name, array)
     if "sex" not in array.dims:
+        check_of_women(name, array)
         return array.drop_vars("sex", errors="ignore")
     check_sexes(name, array, both=False)
     if FEMALE not in array["sex"].values:

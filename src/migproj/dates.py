@@ -125,9 +125,16 @@ def instant_of(array: xr.DataArray, name: str) -> float | None:
                 f"one: {name}.sel({coord}=...)"
             )
         if coord in array.coords and array[coord].ndim == 0:
-            instant: Any = array[coord].values[()]
-            return decimal_year(instant)
+            return year_of(array[coord].values[()], name, coord)
     return None
+
+
+def year_of(label: Any, name: str, coord: str) -> float:
+    """The decimal year of a label of an array; the error says of which."""
+    try:
+        return decimal_year(label)
+    except IntervalError as error:
+        raise IntervalError(f"{name}: {coord!r}: {error}") from None
 
 
 def snap(years: float) -> float:

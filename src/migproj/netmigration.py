@@ -26,6 +26,7 @@ from migproj.errors import AlignmentError, IntervalError, SchemaError
 from migproj.survival import (
     arrival_coords,
     cohorts_between,
+    interval_between,
     survival_on,
 )
 
@@ -143,8 +144,8 @@ def net_migration(
 
     ways = cohorts_between(start, end, interval)
     survival = _survival_of(survival_or_life_table, ways)
-    _check_periods(start, end, survival)
     codes = choice_codes("method", method, _METHODS)
+    _check_periods(start, {"end": end, "survival": survival, "births": births, "method": codes})
     if str(children) not in _CHILDREN:
         raise SchemaError(f"children: expected one of {list(_CHILDREN)}, got {children!r}")
     _check_even(codes, ways, start, children)
@@ -269,6 +270,8 @@ def net_migration_vital(
     for name, array in (("start", start), ("end", end), ("births", births), ("deaths", deaths)):
         if array is not None:
             check_dims(name, array)
+            if "period" not in start.dims:
+                check_lacks(name, array, "period", f"select one interval: {name}.sel(period=...)")
             check_counts(name, array, people=name in ("start", "end"))
             check_sexes(name, array, both=False)
             check_same_places(name, array, "start", start)
@@ -285,13 +288,14 @@ def net_migration_vital(
                 f"births: None, but end holds children under {ways.interval:g}, born in the "
                 "interval; give their births, or select ages from the interval on"
             )
+        _check_made_for("deaths", deaths, ways)
         everyone = xr.DataArray(np.ones(len(ways.groups)), dims="age", coords=ways.groups.coords())
         kind: Children = "births" if births is not None else "none"
         change = net_migration(
             start, end, everyone, method="forward", births=births, children=kind, interval=interval
         )["net_migration"]
         check_labels_match({"start": change, "deaths": deaths}, dims=deaths.dims)
-        net = change + deaths.drop_vars("age_width", errors="ignore")
+        net = change + deaths.drop_vars(["age_width", "period", "period_width"], errors="ignore")
     else:
         totals = {
             name: array.sum("age", skipna=False) if "age" in array.dims else array
@@ -308,10 +312,35 @@ def net_migration_vital(
             for name, array in totals.items()
         }
         check_labels_match(totals, dims=dict.fromkeys(d for a in totals.values() for d in a.dims))
+        _check_one_interval(start, end, interval, {"births": births, "deaths": deaths})
         net = totals["end"] - totals["start"] + totals["deaths"]
         if births is not None:
             net = net - totals["births"]
+    net = net.transpose(..., *[dim for dim in ("sex", "age") if dim in net.dims])
     return net.rename("net_migration").assign_attrs(units=VARIABLES["net_migration"].units)
+
+
+def _check_one_interval(
+    start: xr.DataArray,
+    end: xr.DataArray,
+    interval: float | None,
+    flows: dict[str, xr.DataArray | None],
+) -> None:
+    """Births and deaths are of one interval, that between the rounds where it is known."""
+    dated = instant_of(start, "start") is not None and instant_of(end, "end") is not None
+    known = interval is not None or dated
+    years, whose = (interval_between(start, end, interval), "the rounds") if known else (None, "")
+    for name, array in flows.items():
+        width = None if array is None else array.coords.get("period_width")
+        if width is None or width.ndim:
+            continue
+        if years is None:
+            years, whose = float(width), name
+        elif float(width) != years:
+            raise IntervalError(
+                f"{name}: made for {float(width):g} years, but {whose} are of {years:g}; give "
+                "both for the interval between the rounds"
+            )
 
 
 def _survival_of(source: xr.DataArray | xr.Dataset, ways: Cohorts) -> xr.DataArray:
@@ -356,13 +385,15 @@ def _check_made_for(name: str, array: xr.DataArray, ways: Cohorts) -> None:
         )
 
 
-def _check_periods(start: xr.DataArray, end: xr.DataArray, survival: xr.DataArray) -> None:
+def _check_periods(start: xr.DataArray, others: dict[str, xr.DataArray | None]) -> None:
     """A dim period is a batch dim of both rounds, each period of the same length, or absent."""
     if "period" not in start.dims:
-        for name, array in (("end", end), ("survival", survival)):
-            check_lacks(name, array, "period", f"select one interval: {name}.sel(period=...)")
+        for name, array in others.items():
+            if isinstance(array, xr.DataArray):
+                check_lacks(name, array, "period", f"select one interval: {name}.sel(period=...)")
     else:
-        if "period" not in end.dims:
+        end = others["end"]
+        if end is not None and "period" not in end.dims:
             check_lacks("start", start, "period", "select one interval: start.sel(period=...)")
         if instant_of(start, "start") is not None:
             raise SchemaError(

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, Quantiles, apply
+from migproj._apply import Input, Output, apply
 from migproj._checks import as_number
 from migproj._choices import choice_codes, outputs_kept
 from migproj._components import Components, components
@@ -98,9 +98,11 @@ def project_population(
         out; with "even" and "midpoint" half of them are added to the start's.
     on_negative : {"warn", "raise", "limit"}
         What to do about a negative population: keep, count and name it; raise; or limit
-        emigration, in each group, to the people there.
+        emigration, in each group, to the people there. On lazy (dask) input nothing is raised
+        or named: ``n_negative`` tells.
     keep : sequence of str, optional
-        The variables wanted, of those below; the others are not stored. Default: all.
+        The variables wanted, of those below; the others are not stored, but for ``n_negative``.
+        Default: all.
     age_groups : array with an ``age`` coordinate, or sequence of int or str, optional
         Wider age groups, as in :func:`regroup_ages`, in which to return everything; the
         projection itself is by the population's own. Births come by the groups of mothers
@@ -212,7 +214,7 @@ def project_population(
         kept,
         age_groups,
         limit=limit,
-        over=None if quantiles is None else quantiles_over_draws(quantiles, parts.inputs()),
+        quantiles=quantiles,
     )
     below = _negative(result, age_groups is None and quantiles is None)
     if below and on_negative == "raise":
@@ -321,13 +323,13 @@ def _run(
     age_groups: AgesLike | None,
     *,
     limit: bool = False,
-    over: Quantiles | None = None,
+    quantiles: Sequence[float] | None = None,
 ) -> xr.Dataset:
     """Run the kernel for the variables wanted, and label them."""
     from migproj._kernels import projection as kernels
 
     codes = choice_codes("timing", timing, TIMINGS)
-    if births_exposure not in _EXPOSURES:
+    if str(births_exposure) not in _EXPOSURES:
         raise SchemaError(
             f"births_exposure: expected one of {list(_EXPOSURES)}, got {births_exposure!r}"
         )
@@ -341,9 +343,11 @@ def _run(
         "population": (ways.count + 1, 2, len(groups)),
         "births": (ways.count, 2, len(mothers)),
     }
+    inputs = [*parts.inputs(), Input("timing", codes, dtype=np.int64)]
+    over = None if quantiles is None else quantiles_over_draws(quantiles, inputs)
     results = apply(
         kernels.project_population,
-        [*parts.inputs(), Input("timing", codes, dtype=np.int64)],
+        inputs,
         [
             *(
                 Output(name, _dims(name), sizes.get(name, ages) if name in kept else (0, 0, 0))
@@ -377,8 +381,7 @@ def _dims(name: str) -> tuple[str, str, str]:
 
 def _kept(keep: Sequence[str] | None, able: Sequence[str]) -> tuple[str, ...]:
     """The variables wanted, of those that can be made."""
-    wanted = () if keep is None else [keep] if isinstance(keep, str) else keep
-    if "deaths" in wanted and "deaths" not in able:
+    if "deaths" not in able and keep is not None and "deaths" in outputs_kept(keep, _OUTPUTS):
         raise SchemaError(
             "keep: 'deaths' (by age at death) need separation=; mp.separation_factors(life_table) "
             "makes them. Deaths by cohort are 'deaths_cohort'"

@@ -12,6 +12,7 @@ from migproj._apply import Input, Output, apply
 from migproj._checks import (
     check_counts,
     check_dims,
+    check_finite,
     check_labels_match,
     check_lacks,
     check_rates,
@@ -65,7 +66,8 @@ def project_stocks(
         The whole population at all instants, as :func:`project_population` makes it; the
         native-born are what it has beyond the stocks of all birthplaces.
     keep : sequence of str, optional
-        The variables wanted, of those below; the others are not stored. Default: all.
+        The variables wanted, of ``stock``, ``deaths_cohort``, ``emigrants`` and ``arrivals`` (or
+        ``net_migration``); the others are not stored. Default: all.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
 
@@ -127,12 +129,16 @@ def project_stocks(
         check_lacks(
             name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
         )
+    given = {"stock": stock, **rates}
+    dims = dict.fromkeys(dim for array in given.values() for dim in array.dims)
+    check_labels_match(given, dims=[dim for dim in dims if dim not in ("period", "age")])
     ways = plan("stock", stock, rates, steps)
     check_survival_grid(survival, ways, "stock")
     for name, array in rates.items():
         same_grid(name, array, ways, "stock")
     if flow is not None:
         check_same_places(*flow, "stock", stock)
+        check_finite(*flow)
     if arrivals is not None:
         check_counts("arrivals", arrivals, people=False)
     if emigration is not None:
@@ -155,7 +161,7 @@ def project_stocks(
         kernels.project_stocks,
         [
             Input("stock", stock, ("age",)),
-            *(Input(str(shares.name), shares, per_period) for shares in exits),
+            *(Input("survival", shares, per_period) for shares in exits),
             Input(name, coming, per_period, may_lack=_PERIOD),
             Input("timing", choice_codes("timing", timing, TIMINGS), dtype=np.int64),
         ],
@@ -220,7 +226,10 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
     check_same_places("population", population, "stock over birthplaces", abroad)
     check_labels_match({"stock": abroad, "population": population}, dims=dict.fromkeys(abroad.dims))
     native = population.drop_vars(["period"], errors="ignore") - abroad
-    native = native.transpose(*[dim for dim in abroad.dims if dim in native.dims], ...)
+    tail = [dim for dim in ("time", "sex", "age") if dim in native.dims]
+    order = [dim for dim in abroad.dims if dim not in tail]
+    extra = [dim for dim in native.dims if dim not in (*order, *tail)]
+    native = native.transpose(*order, *extra, *tail)
     return native.rename("native_born").assign_attrs(units=VARIABLES["native_born"].units)
 
 

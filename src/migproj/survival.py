@@ -34,6 +34,7 @@ __all__ = [
     "arrival_coords",
     "census_survival_ratios",
     "cohorts_between",
+    "interval_between",
     "separation_factors",
     "survival_on",
     "survival_ratios",

@@ -154,8 +154,9 @@ def project_stocks(
                 exposed = stock_[now + last]
                 if code == EVEN:
                     exposed += half * arrivals_[m + last]
-                alive = staying_[s + ages] * exposed
-                left = leaving_[e + ages] * exposed
+                nobody = exposed == 0.0
+                alive = 0.0 if nobody else staying_[s + ages] * exposed
+                left = 0.0 if nobody else leaving_[e + ages] * exposed
                 stock_[new + last] += alive
                 emigrants_[w + last] += left
                 deaths_[d + last] += exposed - alive - left
