@@ -360,7 +360,7 @@ def test_interval_unknown():
 def test_fractional_interval():
     start = round_().assign_coords(time=mp.decimal_year("1980-10-22"))
     end = round_().assign_coords(time=mp.decimal_year("1991-05-15"))
-    with says(mp.IntervalError, "10.5611 years", "whole multiple", "interval=11"):
+    with says(mp.IntervalError, "10.5611 years", "whole multiple", "interval=10"):
         estimate(start=start, end=end, interval=None)
 
 
@@ -752,3 +752,61 @@ def test_nobody_survives_from_an_empty_open_group():
     nobody = round_(0.0)
     result = mp.project_stocks(nobody, ratios() * np.nan)
     assert (result["stock"] == 0).all()
+
+
+def test_births_by_mothers_age_are_summed_first():
+    result = project()
+    start, end = (result["population"].isel(time=k) for k in (0, 1))
+    births = result["births"].isel(period=0, drop=True)
+    for call in (
+        lambda: mp.net_migration(start, end, ratios(), births=births),
+        lambda: mp.net_migration_vital(start, end, births, births.sum("mother_age")),
+    ):
+        with says(mp.SchemaError, "births: the dim 'mother_age'", r"births\.sum\('mother_age'\)"):
+            call()
+
+
+def test_vital_statistics_of_part_of_a_population():
+    start, end = round_(time=2000), round_(time=2005)
+    events = 0 * start.sum("age")
+    with says(mp.AlignmentError, "end: dim 'age': expected everyone from age 0 on", "from 10 on"):
+        mp.net_migration_vital(start, end.isel(age=slice(2, None)), events, events)
+    with says(mp.IntervalError, "must come after start"):
+        mp.net_migration_vital(end, start, events, events)
+
+
+def test_one_draw_with_all_of_them():
+    draws = ratios().expand_dims(draw=[0, 1, 2])
+    with says(mp.AlignmentError, "is of draw 1 alone", "dim 'draw'"):
+        project(population=round_().assign_coords(draw=1), survival=draws)
+
+
+def test_dates_by_country():
+    dated = round_().assign_coords(date=("country", [1999, 2000, 2001]), time=2000)
+    with says(mp.SchemaError, "start: expected one date for all", "'country'", "drop_vars"):
+        estimate(start=dated)
+
+
+def test_rates_that_are_not_given():
+    with says(mp.SchemaError, "fertility: expected an xarray.DataArray, got NoneType"):
+        mp.project_population(round_(), ratios(), None, 1.05)
+    with says(mp.SchemaError, "array: expected an xarray.DataArray, got Dataset"):
+        mp.regroup_ages(round_().to_dataset(name="population"), [0, 15])
+
+
+def test_survival_between_ages_of_very_high_mortality_is_named():
+    lower = [0, 1, *range(5, 105, 5)]
+    mx = xr.DataArray(np.full(22, 0.01), dims="age", coords=mp.age_coords(lower))
+    mx[-3:] = [0.6, 1.9, 0.9]
+    with pytest.warns(mp.DataQualityWarning, match="qx > 1"):
+        table_ = mp.life_table(mx.assign_coords(sex="female"))
+    with pytest.warns(mp.DataQualityWarning, match=r"ratios below 0 or above 1.*age=9"):
+        mp.survival_ratios(table_, ages=range(101), interval=1)
+
+
+def test_midpoint_divides_by_no_ratio_of_zero_unseen():
+    gone = ratios()
+    gone[0, 0, 5] = 0.0
+    with pytest.warns(mp.DataQualityWarning, match="0 that midpoint divides by.*country=ARG"):
+        result = estimate(survival=gone, method="midpoint")
+    assert result["n_survival_low"].values.tolist() == [[1, 0], [0, 0], [0, 0]]

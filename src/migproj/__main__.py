@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 __all__ = ["main"]
@@ -15,6 +16,8 @@ def main() -> None:
         if error.name not in ("click", "rich"):
             raise
         sys.exit(f"migproj: the command needs {error.name}: pip install 'migproj[cli]'")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where dashes and dots cannot be written
     command(prog_name="migproj")
 
 

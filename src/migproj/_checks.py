@@ -33,6 +33,8 @@ __all__ = [
 #: Scalar coordinates that may differ between the inputs of one call.
 _MAY_DIFFER: Final = frozenset({"time", "period", "age"})
 _COUNTED_BY: Final = ("sex", "country", "birthplace")
+#: What is of one label of these goes with no array of all of them.
+_ONE_OR_ALL: Final = (*_COUNTED_BY, "draw", "variant")
 
 
 def as_number(name: str, value: Any) -> xr.DataArray:
@@ -304,7 +306,7 @@ def _check_same_scalars(arrays: Mapping[str, xr.DataArray]) -> None:
                 continue
             value = array[coord].item()
             for other, holder in arrays.items():
-                if coord in _COUNTED_BY and coord in holder.dims:
+                if coord in _ONE_OR_ALL and coord in holder.dims:
                     raise AlignmentError(
                         f"{name}: is of {coord} {value!r} alone, but {other} has the dim {coord!r} "
                         f"({_first(holder[coord].values)}); give {name} for each label, or "

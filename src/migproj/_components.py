@@ -97,6 +97,8 @@ def components(
     check_dims("population", population, *(("time",) if observed else ()), "sex", "age")
     check_sexes("population", population, both=True)
     check_counts("population", population)
+    for name in ("survival", "fertility", "sex_ratio_at_birth"):
+        check_dims(name, given[name])
     rates = {name: array for name, array in given.items() if array is not None}
     for name, array in rates.items():
         check_dims(name, array)

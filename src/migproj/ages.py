@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from migproj._checks import check_dims
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 
 __all__ = [
@@ -302,10 +303,13 @@ def cohorts(start: AgeGroups, end: AgeGroups, interval: float) -> Cohorts:
         If one round holds ages that the other cannot account for.
     """
     if interval != round(interval):
+        widths = sorted({int(w) for w in start.width if np.isfinite(w)})
+        near = round(interval / widths[0]) * widths[0] if widths else 0
+        mend = f", or pass interval={near} to treat it as that many years"
         raise IntervalError(
             f"the interval is {interval:g} years; expected a whole multiple of the age groups' "
             f"widths (start has groups of {_widths(start)} years). Move one round to a common "
-            f"date, or pass interval={max(round(interval), 1)} to treat it as that many years"
+            f"date{mend if near and abs(near - interval) <= 1 else ''}"
         )
     t = int(interval)
     _check_nothing_lost(start, end, t)
@@ -409,6 +413,7 @@ def regroup_ages(array: xr.DataArray, ages: AgesLike) -> xr.DataArray:
     from migproj._apply import Input, Output, apply
     from migproj._kernels import ages as kernels
 
+    check_dims("array", array, "age")
     have = groups_of(array, "array")
     want = as_groups(ages, open_ended=have.is_open)
     offsets = unions(have, want, "array")

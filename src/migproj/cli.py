@@ -173,7 +173,9 @@ def _by_birthplace(
         values = np.vstack([values, np.nansum(values, axis=0)])
         total = values.sum(axis=1, keepdims=True)
         values = np.hstack([values, total])
-        rows, heads = [*rows, "Total"], [*heads, "Total"]
+        known = ~np.isnan(frame.values).any(axis=1)
+        first = "" if known.all() else f" {groups_of(array, 'array').lower[int(known.argmax())]}+"
+        rows, heads = [*rows, f"Total{first}"], [*heads, "Total"]
     texts = [[_number(value, decimals) for value in row] for row in values]
     return _grid(title, [("age", rows), *zip(heads, zip(*texts, strict=True), strict=True)])
 

@@ -124,7 +124,13 @@ def instant_of(array: xr.DataArray, name: str) -> float | None:
                 f"{name}: expected one instant, got {array.sizes[coord]} along {coord!r}; select "
                 f"one: {name}.sel({coord}=...)"
             )
-        if coord in array.coords and array[coord].ndim == 0:
+        if coord in array.coords and array[coord].ndim:
+            raise SchemaError(
+                f"{name}: expected one {coord} for all, got one for each label of "
+                f"{array[coord].dims!r}; take the labels one by one, with interval= where they "
+                f"are of one length: {name}.drop_vars({coord!r})"
+            )
+        if coord in array.coords:
             return year_of(array[coord].values[()], name, coord)
     return None
 

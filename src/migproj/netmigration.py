@@ -196,12 +196,14 @@ def net_migration(
 def _findings(result: xr.Dataset, survival: xr.DataArray, codes: xr.DataArray) -> list[str]:
     """What is suspicious about the ratios and the survivors they give."""
     divides = codes.isin([_METHODS["reverse"], _METHODS["average"]])
+    by_root = codes == _METHODS["midpoint"]
     return [
         finding("survival ratios above 1", survival > 1),
         finding(
             f"survival ratios below {_LOW_SURVIVAL} that reverse and average divide by",
             (survival < _LOW_SURVIVAL) & divides,
         ),
+        finding("survival ratios of 0 that midpoint divides by", (survival == 0) & by_root),
         counted("negative survivors expected", result["n_negative"], result["expected"]),
     ]
 
@@ -270,6 +272,7 @@ def net_migration_vital(
     for name, array in (("start", start), ("end", end), ("births", births), ("deaths", deaths)):
         if array is not None:
             check_dims(name, array)
+            check_lacks(name, array, "mother_age", f"sum over it: {name}.sum('mother_age')")
             if "period" not in start.dims:
                 check_lacks(name, array, "period", f"select one interval: {name}.sel(period=...)")
             check_counts(name, array, people=name in ("start", "end"))
@@ -313,11 +316,24 @@ def net_migration_vital(
         }
         check_labels_match(totals, dims=dict.fromkeys(d for a in totals.values() for d in a.dims))
         _check_one_interval(start, end, interval, {"births": births, "deaths": deaths})
+        _check_everyone(start, end, births)
         net = totals["end"] - totals["start"] + totals["deaths"]
         if births is not None:
             net = net - totals["births"]
     net = net.transpose(..., *[dim for dim in ("sex", "age") if dim in net.dims])
     return net.rename("net_migration").assign_attrs(units=VARIABLES["net_migration"].units)
+
+
+def _check_everyone(start: xr.DataArray, end: xr.DataArray, births: xr.DataArray | None) -> None:
+    """Rounds by age hold everyone: from age 0 on, where births are counted."""
+    for name, array in (("start", start), ("end", end)):
+        if births is not None and "age" in array.dims:
+            groups = groups_of(array, name)
+            if groups.lower[0] != 0:
+                raise AlignmentError(
+                    f"{name}: dim 'age': expected everyone from age 0 on, as births are counted, "
+                    f"got ages from {groups.lower[0]} on: the younger would be taken for migrants"
+                )
 
 
 def _check_one_interval(
@@ -445,12 +461,14 @@ def _births_by_group(
             f"{ways.interval:g} years is in it; drop births, or give end from age 0"
         )
     check_dims("births", births)
+    check_lacks("births", births, "mother_age", "sum over it: births.sum('mother_age')")
     check_counts("births", births, people=False)
     check_sexes("births", births, both=False)
     _check_made_for("births", births, ways)
     check_same_places("births", births, "start", start)
     if "age" not in births.dims:
         share = np.array(groups.width[: ways.born]) / ways.interval
+        births = births.drop_vars(["age", "age_width"], errors="ignore")
         return births * xr.DataArray(share, dims="age")
     wanted = AgeGroups(groups.lower[: ways.born], groups.width[: ways.born])
     given = groups_of(births, "births")

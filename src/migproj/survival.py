@@ -74,6 +74,12 @@ def survival_ratios(
     AlignmentError
         If `ages` needs T(x) beyond the life table's ages.
 
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels, if a ratio is below 0 or above 1: between ages of the
+        table with very high mortality the Hermite curve is not monotone.
+
     Notes
     -----
     For the group [x, x + w) after t years, with l(0) the radix:
@@ -107,7 +113,19 @@ def survival_ratios(
                 "say how many years pass: interval=..."
             )
         interval = groups.step
-    return survival_on(life_table, groups, _positive(interval))
+    survival = survival_on(life_table, groups, _positive(interval))
+    warn_findings(
+        "survival_ratios",
+        [
+            finding(
+                "ratios below 0 or above 1, from T(x) between ages of the table, which is not "
+                "monotone where mortality is very high (use a table by narrower groups, or wider "
+                "ages)",
+                (survival < 0) | (survival > 1),
+            )
+        ],
+    )
+    return survival
 
 
 def survival_on(life_table: xr.Dataset, groups: AgeGroups, interval: float) -> xr.DataArray:

@@ -79,7 +79,7 @@ def net_migration(
                 above_one += 1
             if survivors < 0.0:
                 negative += 1
-            if s < 0.3 and code in (REVERSE, AVERAGE):
+            if (s < 0.3 and code in (REVERSE, AVERAGE)) or (s == 0.0 and code == MIDPOINT):
                 low += 1
             if code in (FORWARD, END):
                 m = residual
