@@ -30,7 +30,7 @@ __all__ = [
 
 #: Scalar coordinates that may differ between the inputs of one call.
 _MAY_DIFFER: Final = frozenset({"time", "period", "age"})
-_COUNTED_BY: Final = ("sex", "country", "birthplace")
+_COUNTED_BY: Final = ("sex", "country", "region", "birthplace")
 
 
 def as_number(name: str, value: Any) -> xr.DataArray:
