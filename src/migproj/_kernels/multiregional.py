@@ -233,6 +233,7 @@ def project_regions(
     after = np.empty((regions, 2, ages))
     dead = np.empty((regions, 2, ages))
     moved = np.empty((regions, 2, ages))
+    born = np.empty((regions, fertile))  # of both sexes, by age of the mother
     newborn = np.empty((2, regions))
     people = np.empty(regions)
     survival_done = -1
@@ -274,13 +275,14 @@ def project_regions(
                 total = 0.0
                 for k in range(fertile):
                     exposed = before[r, female, first + k] + after[r, female, first + k]
-                    born = 0.5 * step * fertility[fertility_row[b], pf, rf, k] * exposed
-                    total += born
-                    if births.shape[1] > 0:
-                        births[o, p, r, female, k] = born * daughters
-                        births[o, p, r, 1 - female, k] = born - born * daughters
+                    born[r, k] = 0.5 * step * fertility[fertility_row[b], pf, rf, k] * exposed
+                    total += born[r, k]
                 newborn[female, r] = total * daughters
                 newborn[1 - female, r] = total - total * daughters
+                if births.shape[1] > 0:
+                    for k in range(fertile):
+                        births[o, p, r, female, k] = born[r, k] * daughters
+                        births[o, p, r, 1 - female, k] = born[r, k] - born[r, k] * daughters
             for sex in range(2):
                 _carry(newborn[sex], shares[span, sex, 0], sex, 0, after, dead, moved)
 
