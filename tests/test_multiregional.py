@@ -317,3 +317,10 @@ def test_dims_and_labels(case):
         moves=moves.isel(period=[0, 1]),
     )
     fails(mp.IntervalError, "steps: got 2, but survival has 3 periods", steps=2)
+
+
+def test_counts_by_region_go_with_counts_by_region(case):
+    people, survival, fertility = (case[k] for k in ("population", "survival", "fertility"))
+    migration = array(-10, 10, "period", "sex", "age")
+    with says(mp.SchemaError, r"migration: expected the dim\(s\) \['region'\] as in population"):
+        mp.project_population(people, survival, fertility, 1.05, migration)
