@@ -24,6 +24,7 @@ FLOW = [
     ["projection"],
     ["stable"],
     ["stocks"],
+    ["multiregional"],
     ["indicators"],
     ["scenarios"],
     ["datasets"],

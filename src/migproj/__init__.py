@@ -12,6 +12,7 @@ from migproj.errors import (
     SchemaError,
 )
 from migproj.lifetable import life_table
+from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration, net_migration_vital
 from migproj.projection import project_population, vital_events
 from migproj.stable import leslie_matrix, stable_population
@@ -36,6 +37,7 @@ __all__ = [
     "net_migration",
     "net_migration_vital",
     "project_population",
+    "project_regions",
     "project_stocks",
     "regroup_ages",
     "scenarios",

@@ -32,7 +32,7 @@ __all__ = [
 
 #: Scalar coordinates that may differ between the inputs of one call.
 _MAY_DIFFER: Final = frozenset({"time", "period", "age"})
-_COUNTED_BY: Final = ("sex", "country", "birthplace")
+_COUNTED_BY: Final = ("sex", "country", "region", "birthplace")
 #: What is of one label of these goes with no array of all of them.
 _ONE_OR_ALL: Final = (*_COUNTED_BY, "draw", "variant")
 

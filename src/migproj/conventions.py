@@ -17,9 +17,10 @@ DIMS: Final[dict[str, str]] = {
     "age_from": "age group at the start of a step, as age, which is that of arrival",
     "sex": "'female' and 'male', found by label",
     "country": "country or region of residence",
+    "region": "one of the regions between which people move",
     "birthplace": "country or region of birth",
-    "origin": "where a move starts (flows only)",
-    "destination": "where a move ends (flows only)",
+    "origin": "where a move starts (flows and hazards only)",
+    "destination": "where a move ends (flows and hazards only)",
     "time": "an instant, in decimal years",
     "period": "an interval, labelled by its start, with the auxiliary coordinate period_width",
     "round": "a census",
@@ -86,6 +87,13 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("emigration", _SEX_AGE, "1/year", "hazard of leaving the country", 0.0),
     VariableSpec(
         "emigrants", _SEX_AGE, "persons per period", "people who left, by the group arrived in"
+    ),
+    VariableSpec(
+        "moves",
+        ("origin", "destination", "age"),
+        "1/year",
+        "hazard of moving from a region to another",
+        0.0,
     ),
     # stable populations of women
     VariableSpec(

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
+from scipy.linalg import expm
 
 INF = math.inf
 
@@ -341,6 +342,54 @@ def step_stock(P0, S, arrivals, hazard, timing, years, entering=0.0):
         deaths[to] += lost - left
     P1 += {"end": M, "even": M / 2, "midpoint": 0 * M}[timing]
     return P1, deaths, emigrants
+
+
+# --- regions ------------------------------------------------------------------------------------
+
+
+def transition(hazards, S, years, years_lived=None):
+    """Shares of those in a region (rows) who are in each (columns) after `years`.
+
+    Moves are possible for `years_lived` of them (a child's share of the step).
+    """
+    alive = S > 0  # an infinite hazard of dying elsewhere: nobody is there at the end
+    Q = hazards - np.diag(hazards.sum(axis=1))
+    exponent = (years if years_lived is None else years_lived) * Q[np.ix_(alive, alive)]
+    P = np.zeros((len(S), len(S)))
+    P[np.ix_(alive, alive)] = expm(exponent + np.diag(np.log(S[alive])))
+    return P
+
+
+def step_regions(N, S, fertility, srb, hazards, years, women):
+    """One step of regions. N and S: (region, sex, age); hazards: (origin, destination, sex, age).
+
+    `fertility` (region, age) has a rate for every group; `women` is their place among the sexes.
+    """
+    last = N.shape[2] - 1
+    parts = {name: np.zeros(N.shape) for name in ("population", "deaths_cohort", "net_migration")}
+
+    def carry(people, P, sex, to):
+        arrived = people @ P
+        stayed = people * np.diag(P)
+        parts["population"][:, sex, to] += arrived
+        parts["deaths_cohort"][:, sex, to] += people - people * P.sum(axis=1)
+        parts["net_migration"][:, sex, to] += arrived - stayed - (people * P.sum(axis=1) - stayed)
+
+    for sex in range(2):
+        m = hazards[:, :, sex]
+        for x in range(1, last + 1):
+            P = transition((m[..., x - 1] + m[..., x]) / 2, S[:, sex, x], years)
+            carry(N[:, sex, x - 1], P, sex, x)
+        carry(N[:, sex, last], transition(m[..., last], S[:, sex, last], years), sex, last)
+    exposed = (N[:, women] + parts["population"][:, women]) / 2
+    born = years * fertility * exposed
+    births = np.empty((len(N), 2, last + 1))
+    births[:, women] = born / (1 + srb)[:, None]
+    births[:, 1 - women] = born * (srb / (1 + srb))[:, None]
+    for sex in range(2):
+        P = transition(hazards[:, :, sex, 0], S[:, sex, 0], years, years_lived=years / 2)
+        carry(births[:, sex].sum(axis=1), P, sex, 0)
+    return {**parts, "births": births}
 
 
 # --- stable populations -------------------------------------------------------------------------
