@@ -1,5 +1,6 @@
 """The command: the main job on packaged data, its files, and its errors without traceback."""
 
+import os
 import re
 import subprocess
 import sys
@@ -115,6 +116,7 @@ def test_longer_horizon():
         (["--colour"], "No such option"),
         (["dataset"], "No such command 'dataset'"),
         (["datasets", "bombay"], "no dataset 'bombay'. Did you mean"),
+        (["--output", ""], "expected a folder, got an empty name"),
     ],
 )
 def test_wrong_words(words, message):
@@ -161,3 +163,21 @@ def test_without_click_it_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == "migproj: the command needs click: pip install 'migproj[cli]'"
+
+
+def test_output_that_takes_only_plain_letters():
+    done = subprocess.run(
+        [sys.executable, "-m", "migproj", "datasets", "imila_table_1"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert b"Traceback" not in done.stderr
+    assert b"Latin America" in done.stdout
+
+
+def test_ages_in_files_are_whole(tmp_path):
+    assert call("--output", str(tmp_path)).exit_code == 0
+    for file in tmp_path.glob("*.csv"):
+        ages = pd.read_csv(file, dtype=str)["age"].dropna()
+        assert ages.str.fullmatch(r"\d+").all()

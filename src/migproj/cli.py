@@ -33,6 +33,12 @@ class _Command(click.Group):
             raise click.ClickException(str(error)) from error
 
 
+def _folder(_: click.Context, __: click.Parameter, folder: str | None) -> Path | None:
+    if folder == "":
+        raise click.BadParameter("expected a folder, got an empty name; '.' is the current one")
+    return None if folder is None else Path(folder)
+
+
 def _horizon(_: click.Context, __: click.Parameter, year: int) -> int:
     if year not in range(1970, 2030, 10):
         raise click.BadParameter(
@@ -67,7 +73,8 @@ def _horizon(_: click.Context, __: click.Parameter, year: int) -> int:
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(file_okay=False),
+    callback=_folder,
     metavar="DIR",
     help="Also write every table there as tidy CSV and NetCDF and, where matplotlib is "
     "installed, a picture.",

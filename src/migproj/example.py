@@ -133,6 +133,7 @@ def tidy(table: xr.Dataset) -> pd.DataFrame:
     both = pd.concat(parts, ignore_index=True)
     labels = dict(zip(ages.lower, ages.labels, strict=True))
     both["age_group"] = both["age"].map(labels)
+    both["age"] = both["age"].astype("Int64")  # whole, also where counts of all ages have none
     last = ["value", "units"]
     first = ["variable", *(dim for dim in map(str, table.dims) if dim in both), "age_group"]
     return both[first + last]
