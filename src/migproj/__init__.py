@@ -15,6 +15,7 @@ from migproj.lifetable import life_table
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration, net_migration_vital
 from migproj.projection import project_population, vital_events
+from migproj.schedules import flow_difference
 from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
@@ -30,6 +31,7 @@ __all__ = [
     "census_survival_ratios",
     "datasets",
     "decimal_year",
+    "flow_difference",
     "indicators",
     "interval_years",
     "leslie_matrix",

@@ -25,8 +25,10 @@ __all__ = [
     "check_ratio_at_birth",
     "check_same_places",
     "check_sexes",
+    "check_shares",
     "check_survival",
     "check_table",
+    "check_weights",
     "where",
 ]
 
@@ -35,6 +37,8 @@ _MAY_DIFFER: Final = frozenset({"time", "period", "age"})
 _COUNTED_BY: Final = ("sex", "country", "region", "birthplace")
 #: What is of one label of these goes with no array of all of them.
 _ONE_OR_ALL: Final = (*_COUNTED_BY, "draw", "variant")
+#: Shares that miss 1 by more than this are no shares.
+_SHARES: Final = 1e-6
 
 
 def as_number(name: str, value: Any) -> xr.DataArray:
@@ -183,6 +187,30 @@ def check_rates(name: str, array: xr.DataArray) -> None:
         raise SchemaError(
             f"{name}: expected rates per person and year, got a median of {median:g}: "
             "these look like rates per 1,000 or counts; divide them first"
+        )
+
+
+def check_weights(name: str, array: xr.DataArray, what: str) -> None:
+    """`array` holds numbers of 0 or more, none infinite."""
+    check_numbers(name, array)
+    if not _is_lazy(array):
+        lowest, largest = _range(array)
+        _check_not_negative(name, array, what, lowest)
+        _check_not_infinite(name, array, largest)
+
+
+def check_shares(name: str, array: xr.DataArray, dims: list[str]) -> None:
+    """`array` sums to 1 over `dims`."""
+    if _is_lazy(array):
+        return
+    total = array.sum(dims, skipna=False)
+    odd = abs(total - 1.0) > _SHARES
+    if odd.any():
+        over = " and ".join(dims)
+        raise SchemaError(
+            f"{name}: expected shares that sum to 1 over {over}, got "
+            f"{float(total.where(odd).max()):g} ({'; '.join(where(odd, odd.values))}); divide "
+            f"them by their sum, {name} / {name}.sum({dims!r})"
         )
 
 

@@ -13,18 +13,18 @@ from migproj._apply import Input, Output, apply
 from migproj._checks import (
     check_counts,
     check_dims,
-    check_finite,
     check_labels_match,
     check_lacks,
     check_numbers,
     check_of_women,
     check_rates,
     check_ratio_at_birth,
-    check_same_places,
     check_sexes,
+    check_shares,
     where,
 )
-from migproj._steps import Steps, check_step, check_survival_grid, mothers, plan, same_grid
+from migproj._migration import GIVEN, Migration, expanded, migration_of, zeros
+from migproj._steps import Steps, check_survival_grid, mothers, plan, same_grid
 from migproj.ages import AgeGroups, closed_groups
 from migproj.dates import year_of
 from migproj.errors import IntervalError, SchemaError
@@ -33,8 +33,6 @@ __all__ = ["Components", "components", "shares_of_exits"]
 
 _PERIOD: Final = ("period",)
 _FLOWS: Final = ("period", "sex", "age")
-#: Shares that miss 1 by more than this are no shares.
-_SHARES: Final = 1e-6
 #: No population has more children per woman.
 _MOST_CHILDREN: Final = 15.0
 
@@ -60,8 +58,7 @@ class Components:
     fertility: xr.DataArray  # by age: rates, or a pattern
     level: xr.DataArray  # what the pattern is multiplied by
     ratio: xr.DataArray
-    schedule: xr.DataArray  # by sex and age: migrants, or shares
-    totals: xr.DataArray  # what the shares are multiplied by
+    migration: Migration
     separation: xr.DataArray
     first: int  # the first fertile group
     fertile: AgeGroups
@@ -77,17 +74,18 @@ class Components:
             Input("fertility", self.fertility, ("period", "age"), may_lack=_PERIOD),
             Input("total fertility", self.level, _PERIOD, may_lack=_PERIOD),
             Input("sex_ratio_at_birth", self.ratio, _PERIOD, may_lack=_PERIOD),
-            Input("migration", self.schedule, _FLOWS, may_lack=_PERIOD),
-            Input("migration totals", self.totals, ("period", "sex"), may_lack=("period", "sex")),
+            *self.migration.inputs(),
             Input("separation", self.separation, _FLOWS, may_lack=_PERIOD),
         ]
 
 
 def components(
     population: xr.DataArray,
-    given: Mapping[str, xr.DataArray | None],
+    given: Mapping[str, xr.DataArray | xr.Dataset | None],
     steps: int | None = None,
     *,
+    scaling: str = "proportional",
+    missing: str = "raise",
     observed: bool = False,
 ) -> Components:
     """Check the inputs of a projection (`given` by the names of its parameters) together.
@@ -99,7 +97,7 @@ def components(
     check_counts("population", population)
     for name in ("survival", "fertility", "sex_ratio_at_birth"):
         check_dims(name, given[name])
-    rates = {name: array for name, array in given.items() if array is not None}
+    rates, weighted = expanded(given)
     for name, array in rates.items():
         check_dims(name, array)
         check_lacks(
@@ -115,19 +113,18 @@ def components(
     check_survival_grid(rates["survival"], ways, "population")
     check_ratio_at_birth("sex_ratio_at_birth", rates["sex_ratio_at_birth"])
     fertility, level, first, fertile = _fertility(rates, ways)
-    schedule, totals = _migration(rates, first_round, ways)
-    separation = _zeros(population, ways.groups)
+    migration = migration_of(
+        rates, first_round, ways, weighted=weighted, scaling=scaling, missing=missing
+    )
+    separation = zeros(population, ways.groups)
     if "separation" in rates:
         _check_separation(rates["separation"], ways)
         # The kernel takes a share for every group and does not read that of the open-ended one.
         separation = rates["separation"].reindex_like(ways.groups.coords()["age"], fill_value=0.0)
-    by_sex = {"population": population, "survival": rates["survival"], "migration": schedule}
-    by_sex["separation"] = separation
+    by_sex = {"population": population, "survival": rates["survival"], "separation": separation}
     for name, array in by_sex.items():
         check_dims(name, array, "sex")
-    if "migration_schedule" in rates:
-        by_sex["migration_schedule"] = schedule
-        by_sex["migration"] = totals
+    by_sex |= {name: rates[name] for name in GIVEN if name in rates}
     check_labels_match(by_sex, dims=["sex"])
     return Components(
         ways=ways,
@@ -136,8 +133,7 @@ def components(
         fertility=fertility,
         level=level,
         ratio=rates["sex_ratio_at_birth"],
-        schedule=schedule,
-        totals=totals,
+        migration=migration,
         separation=separation,
         first=first,
         fertile=fertile,
@@ -160,7 +156,7 @@ def _exits(rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: St
     """Survival alone, or shared with emigration."""
     survival = rates["survival"]
     if "emigration" not in rates:
-        nobody = _zeros(population, ways.groups)
+        nobody = zeros(population, ways.groups)
         beside = xr.concat([nobody, nobody.isel(age=[-1])], "age").drop_vars("age")
         return Exits(survival, survival.isel(age=-1, drop=True), beside, nobody, False)
     emigration = rates["emigration"]
@@ -245,7 +241,7 @@ def _fertility(
         mend = f"it is one for both sexes: {key}.sel(sex='female', drop=True)"
         check_lacks(key, rates[key], "sex", mend)
     if name == "fertility_pattern":
-        _check_shares(name, fertility, ["age"])
+        check_shares(name, fertility, ["age"])
     first, fertile = mothers(name, fertility, ways)
     return fertility, level, first, fertile
 
@@ -263,60 +259,6 @@ def _check_total_fertility(total: xr.DataArray) -> None:
         )
 
 
-def _migration(
-    rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: Steps
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Migrants by sex and age, or a schedule, and what it is multiplied by."""
-    one = xr.DataArray(1.0)
-    if "migration" not in rates:
-        if "migration_schedule" in rates:
-            raise SchemaError(
-                "migration_schedule: given without migration; it shares out the totals in migration"
-            )
-        return _zeros(population, ways.groups), one
-    migration = rates["migration"]
-    check_finite("migration", migration)
-    if "migration_schedule" not in rates:
-        same_grid("migration", migration, ways, "population")
-        check_same_places("migration", migration, "population", population)
-        return migration, one
-    schedule = rates["migration_schedule"]
-    check_lacks(
-        "migration",
-        migration,
-        "age",
-        "with a migration_schedule it is of all ages: sum it over age",
-    )
-    check_step("migration", migration, ways)
-    check_finite("migration_schedule", schedule)
-    same_grid("migration_schedule", schedule, ways, "population")
-    check_dims("migration_schedule", schedule, "sex")
-    together = "sex" not in migration.dims
-    check_same_places(
-        "migration",
-        migration,
-        "population",
-        population.isel(sex=0, drop=True) if together else population,
-    )
-    _check_shares("migration_schedule", schedule, ["sex", "age"] if together else ["age"])
-    return schedule, migration
-
-
-def _check_shares(name: str, array: xr.DataArray, dims: list[str]) -> None:
-    """`array` sums to 1 over `dims`."""
-    if array.chunks is not None:
-        return
-    total = array.sum(dims, skipna=False)
-    odd = abs(total - 1.0) > _SHARES
-    if odd.any():
-        over = " and ".join(dims)
-        raise SchemaError(
-            f"{name}: expected shares that sum to 1 over {over}, got "
-            f"{float(total.where(odd).max()):g} ({'; '.join(where(odd, odd.values))}); divide "
-            f"them by their sum, {name} / {name}.sum({dims!r})"
-        )
-
-
 def _check_separation(separation: xr.DataArray, ways: Steps) -> None:
     closed = replace(ways, groups=closed_groups(ways.groups))
     same_grid("separation", separation, closed, "population that are closed")
@@ -329,11 +271,3 @@ def _check_separation(separation: xr.DataArray, ways: Steps) -> None:
                 f"({'; '.join(where(outside, outside.values))}); "
                 "mp.separation_factors(life_table) makes them"
             )
-
-
-def _zeros(population: xr.DataArray, groups: AgeGroups) -> xr.DataArray:
-    return xr.DataArray(
-        np.zeros((2, len(groups))),
-        dims=("sex", "age"),
-        coords={"sex": population["sex"].values, **groups.coords()},
-    )

@@ -272,6 +272,31 @@ def fertile_groups(
     return first, groups
 
 
+def widened(array: xr.DataArray, groups: AgeGroups, name: str) -> xr.DataArray:
+    """`array` on all of `groups`, with 0 in those it lacks.
+
+    Raises
+    ------
+    SchemaError
+        If one of its groups is none of `groups`.
+    """
+    given = groups_of(array, name)
+    known = dict(zip(groups.lower, groups.width, strict=True))
+    # A last group that is open because no widths are stated is as wide as in `groups`.
+    stated = zip(given.lower[:-1], given.width[:-1], strict=True)
+    odd = [low for low, width in stated if known.get(low) != width]
+    last = given.lower[-1]
+    if last not in known or (_WIDTH in array.coords and known[last] != given.width[-1]):
+        odd.append(last)
+    if odd:
+        raise SchemaError(
+            f"{name}: dim 'age': expected some of the groups {', '.join(groups.labels[:8])}, got "
+            f"other bounds or widths at {odd[:5]}; mp.regroup_ages brings counts to one grid"
+        )
+    full = array.drop_vars(_WIDTH, errors="ignore").reindex(age=list(groups.lower), fill_value=0.0)
+    return full.assign_coords(groups.coords())
+
+
 @dataclass(frozen=True)
 class Cohorts:
     """How the groups of a start round arrive in the groups of an end round.

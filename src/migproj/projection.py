@@ -23,6 +23,8 @@ __all__ = ["project_population", "vital_events"]
 
 Exposure: TypeAlias = Literal["with-migrants", "ccmpp"]
 OnNegative: TypeAlias = Literal["warn", "raise", "limit"]
+Scaling: TypeAlias = Literal["proportional", "one-sided"]
+Missing: TypeAlias = Literal["raise", "zero"]
 
 _EXPOSURES: Final = {"with-migrants": 1, "ccmpp": 0}
 _ON_NEGATIVE: Final = ("warn", "raise", "limit")
@@ -46,7 +48,10 @@ def project_population(
     sex_ratio_at_birth: float | xr.DataArray,
     migration: xr.DataArray | None = None,
     *,
-    migration_schedule: xr.DataArray | None = None,
+    migration_rate: xr.DataArray | None = None,
+    migration_schedule: xr.DataArray | xr.Dataset | None = None,
+    schedule_scaling: Scaling = "proportional",
+    missing_migration: Missing = "raise",
     emigration: xr.DataArray | None = None,
     fertility_pattern: xr.DataArray | None = None,
     separation: xr.DataArray | None = None,
@@ -78,9 +83,20 @@ def project_population(
         Net migrants (persons per period). Their age is the one at the end of the step with
         `timing` "end" and "midpoint"; with "even", the completed age group as counted. With a
         `migration_schedule`, their totals (..., [period,] [sex]).
-    migration_schedule : DataArray (..., [period,] sex, age), optional
+    migration_rate : DataArray (..., [period,] sex, age), optional
+        Net migrants per person and year, instead of `migration`: of the people who would be in
+        the group at the end of the step had nobody come. With a `migration_schedule`, rates of
+        all ages (..., [period,] [sex]). Beside `emigration`, rates of immigration.
+    migration_schedule : DataArray (..., [period,] sex, age) or Dataset, optional
         Shares (1) of the totals: they sum to 1 over sex and age, or over age where the totals
-        are by sex. Those of a net migration may be negative in places.
+        are by sex. Those of a net migration may be negative in places. Or the rule by which
+        totals become a difference of two flows: :func:`flow_difference`.
+    schedule_scaling : {"proportional", "one-sided"}
+        How a schedule meets its total: all cells times the total; or, of a profile of net
+        migrants (persons) that need not sum to 1, only the cells of the total's sign scaled.
+    missing_migration : {"raise", "zero"}
+        What to do about age groups that `migration` (its rate or schedule) lacks: refuse, or
+        take it that nobody of that age comes or leaves.
     emigration : DataArray (..., [period,] [sex,] age), optional
         Hazard of leaving the country (1/year), by completed age, as in :func:`project_stocks`:
         emigrants follow from the people there, and `migration` is then of immigrants.
@@ -159,6 +175,11 @@ def project_population(
     D being the deaths by the group arrived in; the deaths of those born all fall in the
     youngest group, and in the open-ended one (1 - c(A-n)) D(A).
 
+    Migrants that follow from people are M = n m(x) N(x), with the rate m and N the population at
+    the end of the step without migrants, or with rates of all ages n m ΣN times the schedule.
+    "one-sided": with G the sum of the profile's gains and L of its losses, for a total T of 0 or
+    more gains are scaled by (T + L) / G, for T < 0 losses by (G - T) / L.
+
     With hazards of emigration μ, of those exposed S E stay, E = exp(-n (μ(x-n) + μ(x))/2); those
     lost are shared between deaths and emigrants in proportion to their hazards
     (:func:`project_stocks`), and in total: change = births - deaths + migration - emigrants.
@@ -192,11 +213,14 @@ def project_population(
             "fertility_pattern": fertility_pattern,
             "sex_ratio_at_birth": as_number("sex_ratio_at_birth", sex_ratio_at_birth),
             "migration": migration,
+            "migration_rate": migration_rate,
             "migration_schedule": migration_schedule,
             "emigration": emigration,
             "separation": separation,
         },
         steps,
+        scaling=schedule_scaling,
+        missing=missing_migration,
     )
     if on_negative not in _ON_NEGATIVE:
         raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
@@ -233,7 +257,10 @@ def vital_events(
     sex_ratio_at_birth: float | xr.DataArray,
     migration: xr.DataArray | None = None,
     *,
-    migration_schedule: xr.DataArray | None = None,
+    migration_rate: xr.DataArray | None = None,
+    migration_schedule: xr.DataArray | xr.Dataset | None = None,
+    schedule_scaling: Scaling = "proportional",
+    missing_migration: Missing = "raise",
     emigration: xr.DataArray | None = None,
     fertility_pattern: xr.DataArray | None = None,
     separation: xr.DataArray | None = None,
@@ -250,7 +277,9 @@ def vital_events(
         Population (persons) at two or more instants, one width of its age groups apart.
     survival, fertility, sex_ratio_at_birth, migration : DataArray
         As in :func:`project_population`; with the dim ``period``, one fewer than the instants.
-    migration_schedule, emigration, fertility_pattern, separation, timing, births_exposure
+    migration_rate, migration_schedule, schedule_scaling, missing_migration, emigration
+        As in :func:`project_population`.
+    fertility_pattern, separation, timing, births_exposure
         As in :func:`project_population`. Migration matters for who is exposed to death.
     keep, age_groups
         As in :func:`project_population`.
@@ -302,10 +331,13 @@ def vital_events(
             "fertility_pattern": fertility_pattern,
             "sex_ratio_at_birth": as_number("sex_ratio_at_birth", sex_ratio_at_birth),
             "migration": migration,
+            "migration_rate": migration_rate,
             "migration_schedule": migration_schedule,
             "emigration": emigration,
             "separation": separation,
         },
+        scaling=schedule_scaling,
+        missing=missing_migration,
         observed=True,
     )
     lacking = {"deaths": separation is None, "emigrants": emigration is None}
@@ -363,6 +395,8 @@ def _run(
         _EXPOSURES[births_exposure],
         int(limit),
         int(parts.exits.emigrating),
+        parts.migration.sharing,
+        int(parts.migration.per_person),
         ways.width,
         over=over,
     )

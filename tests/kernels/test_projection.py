@@ -186,6 +186,8 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         "ratio": inputs["ratio"],
         "migration": inputs["migration"],
         "totals": rng.uniform(0.0, 2.0, (5, PERIODS, 2)),
+        "outflow": np.zeros((1, 1, 2, ages)),
+        "rules": np.zeros((1, 1, 6)),
         "separation": rng.uniform(0.2, 0.8, (2, 1, 2, ages)),  # the last is not read
         "timing": np.array([kernels.END, kernels.EVEN, kernels.MIDPOINT]),
     }
@@ -218,6 +220,8 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
             EXPOSURES[::-1].index(exposure),
             0,
             0,
+            kernels.PROPORTIONAL,
+            0,
             5.0,
         ),
     )
@@ -226,7 +230,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         timing = TIMINGS[drawn.pop("timing")]
         shares = drawn.pop("separation")[0]
         drawn["population"] = drawn["population"][0]
-        for name in ("survival_open", "leaving", "leaving_half"):
+        for name in ("survival_open", "leaving", "leaving_half", "outflow", "rules"):
             del drawn[name]
         drawn["fertility"] = drawn["fertility"] * drawn.pop("level")[:, None]
         drawn["migration"] = drawn["migration"] * drawn.pop("totals")[:, :, None]

@@ -18,28 +18,18 @@ END = 0
 EVEN = 1
 MIDPOINT = 2
 
+# Codes of how migrants follow from what is given of them.
+PROPORTIONAL = 0  # a total times a schedule
+ONE_SIDED = 1  # of a schedule, the cells of the sign of the total are scaled
+BY_CELL = 2  # rates by sex and age of the people there
+FLOW_SHARES = 3  # an inflow less an outflow, each with its schedule
+FLOW_RATES = 4  # the same, the outflow in proportion to the people there as well
+
 
 @helper
-def _migrants(
-    totals: FloatArray,  # (rows, periods or 1, 2 or 1)
-    row: int,
-    schedule: FloatArray,
-    at: int,
-    p: int,
-    ages: int,
-    given: FloatArray,  # output
-    to: int,
-) -> None:
-    """Migrants by sex and age: totals shared out by a schedule (for counts, 1 by the counts)."""
-    p = min(p, totals.shape[1] - 1)
-    parts = totals.shape[2]
-    cells = 2 * ages // parts  # one total for both sexes, or one for each
-    for part in range(parts):
-        total = totals[row, p, part]
-        source = uintp(at + part * cells)
-        target = uintp(to + part * cells)
-        for k in range(uintp(cells)):
-            given[target + uintp(k)] = total * schedule[source + uintp(k)]
+def _copy(source: FloatArray, at: int, target: FloatArray, to: int, count: int) -> None:
+    for k in range(uintp(count)):
+        target[uintp(to) + uintp(k)] = source[uintp(at) + uintp(k)]
 
 
 @helper
@@ -191,6 +181,202 @@ def _enter(
 
 
 @helper
+def _scale(
+    total: float,
+    one_sided: bool,
+    schedule: FloatArray,
+    at: int,
+    cells: int,
+    given: FloatArray,  # output
+    to: int,
+) -> None:
+    """Migrants of `cells`: the schedule times the total, or with one side scaled to it."""
+    up = total
+    down = total
+    if one_sided:
+        gain = 0.0
+        loss = 0.0
+        for k in range(cells):
+            gain += max(schedule[at + k], 0.0)
+            loss -= min(schedule[at + k], 0.0)
+        up = (total + loss) / gain if total >= 0.0 and gain > 0.0 else 1.0
+        down = (gain - total) / loss if total < 0.0 and loss > 0.0 else 1.0
+        if np.isnan(total):
+            up = total
+    for k in range(uintp(cells)):
+        share = schedule[uintp(at) + uintp(k)]
+        given[uintp(to) + uintp(k)] = (up if share >= 0.0 else down) * share
+
+
+@helper
+def _flow_difference(
+    total: float,
+    people: float,
+    weighted: bool,
+    inflow: FloatArray,
+    at: int,
+    outflow: FloatArray,
+    out_at: int,
+    stayers: FloatArray,
+    first: int,
+    parameters: FloatArray,
+    pp: int,
+    step: float,
+    ages: int,
+    given: FloatArray,  # output
+    to: int,
+) -> None:
+    """Migrants of one sex: those who come less those who leave."""
+    years = step * people
+    rate = total / years if years != 0.0 else 0.0
+    least = parameters[pp + 3]
+    leaving = total * 0.0
+    if rate >= 0.0:
+        leaving += years * max(parameters[pp] + parameters[pp + 1] * rate - rate, least)
+    else:
+        leaving += years * max(parameters[pp] + parameters[pp + 2] * rate, least) - total
+    coming = leaving + total
+    weights = 0.0
+    for k in range(ages):
+        weights += outflow[out_at + k] * (stayers[first + k] if weighted else 1.0)
+    per_weight = leaving / weights if weights != 0.0 else 0.0
+    for k in range(ages):
+        weight = outflow[out_at + k] * (stayers[first + k] if weighted else 1.0)
+        given[to + k] = coming * inflow[at + k] - per_weight * weight
+
+
+@helper
+def _migrants(
+    sharing: int,  # codes above
+    per_person: int,  # 1: totals are rates of the people there, a year
+    totals: FloatArray,  # (rows, periods or 1, 2 or 1)
+    row: int,
+    schedule: FloatArray,
+    at: int,
+    outflow: FloatArray,
+    out_at: int,
+    parameters: FloatArray,
+    pp: int,
+    stayers: FloatArray,  # (2 x ages) from `first`: the population at the end without migrants
+    first: int,
+    p: int,
+    ages: int,
+    female: int,
+    step: float,
+    given: FloatArray,  # output (2 x ages)
+) -> None:
+    """Migrants by sex and age."""
+    if sharing == BY_CELL:
+        for k in range(2 * ages):
+            given[k] = step * schedule[at + k] * stayers[first + k]
+        return
+    p = min(p, totals.shape[1] - 1)
+    parts = totals.shape[2]  # one total for both sexes, or one for each
+    cells = 2 * ages // parts
+    flows = sharing >= FLOW_SHARES
+    for part in range(parts):
+        total = totals[row, p, part]
+        if per_person == 1:
+            people = 0.0
+            for k in range(part * cells, (part + 1) * cells):
+                people += stayers[first + k]
+            total *= step * people
+        if not flows:
+            to = part * cells
+            _scale(total, sharing == ONE_SIDED, schedule, at + to, cells, given, to)
+            continue
+        for sex in range(part, part + 3 - parts):
+            own = total
+            if parts == 1:
+                share = parameters[pp + (4 if total >= 0.0 else 5)]
+                own = total * (share if sex == female else 1.0 - share)
+            to = sex * ages
+            people = 0.0
+            for k in range(ages):
+                people += stayers[first + to + k]
+            _flow_difference(
+                own,
+                people,
+                sharing == FLOW_RATES,
+                schedule,
+                at + to,
+                outflow,
+                out_at + to,
+                stayers,
+                first + to,
+                parameters,
+                pp,
+                step,
+                ages,
+                given,
+                to,
+            )
+
+
+@helper
+def _without_migrants(
+    states: FloatArray,
+    before: int,
+    survival: FloatArray,
+    sp: int,
+    survival_open: FloatArray,
+    op: int,
+    fertility: FloatArray,
+    fp: int,
+    fertile: int,
+    level: float,
+    srb: float,
+    step: float,
+    ages: int,
+    women: int,
+    female: int,
+    stayers: FloatArray,  # output (2 x 2 x ages): at the start, and at the end without migrants
+    dead: FloatArray,  # room for what is not wanted
+    born: FloatArray,
+) -> None:
+    """The population at the end of the step had nobody come (or left but by hazards)."""
+    row = 2 * ages
+    _copy(states, before, stayers, 0, row)
+    _move_on(END, stayers, 0, row, 0.0, stayers, 0, survival, sp, survival_open, op, ages, dead, 0)
+    newborn = _bear(
+        END,
+        1,
+        stayers,
+        0,
+        row,
+        0.0,
+        stayers,
+        0,
+        fertility,
+        fp,
+        fertile,
+        level,
+        srb,
+        step,
+        women,
+        female,
+        born,
+        0,
+    )
+    _enter(
+        END,
+        stayers,
+        row,
+        0.0,
+        stayers,
+        0,
+        survival,
+        sp,
+        ages,
+        newborn,
+        srb,
+        female,
+        dead,
+        0,
+    )
+
+
+@helper
 def _limit(
     code: int,
     states: FloatArray,
@@ -257,12 +443,6 @@ def _limit_youngest(
             migrants[i] = m
             changed = True
     return changed
-
-
-@helper
-def _copy(source: FloatArray, at: int, target: FloatArray, to: int, count: int) -> None:
-    for k in range(uintp(count)):
-        target[uintp(to) + uintp(k)] = source[uintp(at) + uintp(k)]
 
 
 @helper
@@ -488,6 +668,10 @@ def project_population(
     schedule_row: IntArray,
     totals: FloatArray,  # (rows, periods or 1, sexes or 1)
     totals_row: IntArray,
+    outflow: FloatArray,  # (rows, periods or 1, sexes, ages): schedule of those who leave
+    outflow_row: IntArray,
+    rules: FloatArray,  # (rows, periods or 1, parameters): see schedules.flow_difference
+    rules_row: IntArray,
     separation: FloatArray,  # (rows, periods or 1, sexes, ages): by group at the start
     separation_row: IntArray,
     timing: IntArray,  # (rows): codes above
@@ -509,6 +693,8 @@ def project_population(
     with_migrants: int,  # 1: all migrants of a period are in the women at its end
     limit: int,  # 1: no more emigrants than people
     emigrating: int,  # 1: some of those lost have left
+    sharing: int,  # how migrants follow from totals and schedule: codes above
+    per_person: int,  # 1: totals are rates of the people there, a year
     step: float,
 ) -> None:
     ages = start.shape[3]
@@ -537,9 +723,10 @@ def project_population(
     # nearest cache. (Views of rows would cost more than the work on them.)
     cells = groups.size == ages + 1
     keeps_states = cells and population.shape[1] > 0
-    # Migrants are a total times a row of the schedule, unless each sex has its own or they are
-    # limited: then they are worked out on a row of their own.
-    worked_out = limit == 1 or totals.shape[2] == 2
+    # Migrants are a total times a row of the schedule, unless each sex has its own, they follow
+    # from the people there or are limited: then they are worked out on a row of their own.
+    from_people = per_person == 1 or sharing > ONE_SIDED
+    worked_out = limit == 1 or totals.shape[2] == 2 or sharing != PROPORTIONAL or from_people
     keeps_dead = cells and deaths_cohort.shape[1] > 0
     keeps_born = mothers.size == fertile + 1 and births.shape[1] > 0
     states = population_ if keeps_states else np.empty(2 * row)
@@ -550,6 +737,10 @@ def project_population(
     given = np.empty(row)
     limited = np.empty(row)
     spare = np.empty(row)
+    stayers = np.empty(2 * row)
+    spare_born = np.empty(2 * fertile)
+    outflow_ = outflow.reshape(-1)
+    rules_ = rules.reshape(-1)
     moving = schedule_
     if limit == 1:
         moving = limited
@@ -572,13 +763,55 @@ def project_population(
             after = before + row if keeps_states else row - before
             to_dead = flow * row if keeps_dead else 0
             to_born = flow * 2 * fertile if keeps_born else 0
-            total = totals[totals_row[b], min(p, totals.shape[1] - 1), 0]
-            if worked_out:
-                _migrants(totals, totals_row[b], schedule_, mp, p, ages, given, 0)
-                total = 1.0
-                mp = 0
             op = survival_open_row[b] * survival_open.shape[1] + min(p, survival_open.shape[1] - 1)
             srb = ratio[ratio_row[b], min(p, ratio.shape[1] - 1)]
+            children = level[level_row[b], min(p, level.shape[1] - 1)]
+            total = totals[totals_row[b], min(p, totals.shape[1] - 1), 0]
+            if from_people:
+                _without_migrants(
+                    states,
+                    before,
+                    survival_,
+                    sp,
+                    survival_open_,
+                    op * 2,
+                    fertility_,
+                    fp,
+                    fertile,
+                    children,
+                    srb,
+                    step,
+                    ages,
+                    women,
+                    female,
+                    stayers,
+                    spare,
+                    spare_born,
+                )
+            if worked_out:
+                out_p = outflow_row[b] * outflow.shape[1] + min(p, outflow.shape[1] - 1)
+                rules_p = rules_row[b] * rules.shape[1] + min(p, rules.shape[1] - 1)
+                _migrants(
+                    sharing,
+                    per_person,
+                    totals,
+                    totals_row[b],
+                    schedule_,
+                    mp,
+                    outflow_,
+                    out_p * row,
+                    rules_,
+                    rules_p * rules.shape[2],
+                    stayers,
+                    row,
+                    p,
+                    ages,
+                    female,
+                    step,
+                    given,
+                )
+                total = 1.0
+                mp = 0
             newborn = _step(
                 code,
                 with_migrants,
@@ -597,7 +830,7 @@ def project_population(
                 fertility_,
                 fp,
                 fertile,
-                level[level_row[b], min(p, level.shape[1] - 1)],
+                children,
                 srb,
                 step,
                 ages,
