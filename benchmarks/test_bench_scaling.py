@@ -1,0 +1,167 @@
+"""How time grows with countries, draws, steps and threads, and memory with draws."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import statistics
+
+import pytest
+
+import migproj as mp
+from migproj import _jit
+
+from . import inputs, measure
+
+resource = pytest.importorskip("resource", reason="no resource usage on this system")
+from . import world  # noqa: E402
+
+#: Of ten times as much. Sorting n draws takes n log² n exchanges.
+_LINEAR, _SORTED = 12.0, 20.0
+_WORLD = "MIGPROJ_BENCH_WORLD"
+
+
+def _totals(countries, draws, steps):
+    given = inputs.ensemble(countries, draws, steps)
+    return lambda: mp.project_population(
+        given.population,
+        given.survival,
+        given.fertility,
+        inputs.SEX_RATIO_AT_BIRTH,
+        given.totals,
+        migration_schedule=given.schedule,
+        keep=["population", "births"],
+        age_groups=["0+"],
+    )
+
+
+def _cells(countries, draws, steps):
+    given = inputs.projection(countries, draws, steps)
+    return lambda: mp.project_population(
+        given.population,
+        given.survival,
+        given.fertility,
+        inputs.SEX_RATIO_AT_BIRTH,
+        given.migration,
+        keep=["population"],
+    )
+
+
+def _quantiles(countries, draws, steps):
+    given = inputs.ensemble(countries, draws, steps)
+    return lambda: world.project(given, None)
+
+
+def _in_turn(benchmark, rounds, less, more):
+    """Median seconds of two calls, round by round."""
+    clocks = measure.Clock(), measure.Clock()
+    held = []
+
+    def call(function, clock):
+        held.clear()  # results are freed outside the clocks
+        with clock:
+            held.append(function())
+
+    less(), more()  # compiles
+    benchmark.pedantic(
+        lambda: call(more, clocks[1]), setup=lambda: call(less, clocks[0]), rounds=rounds
+    )
+    return [statistics.median(clock.seconds) for clock in clocks]
+
+
+@pytest.mark.parametrize(
+    ("case", "make", "dim", "most"),
+    [
+        ("totals and births", _totals, "countries", _LINEAR),
+        ("totals and births", _totals, "draws", _LINEAR),
+        ("totals and births", _totals, "steps", _LINEAR),
+        ("population by single ages", _cells, "countries", _LINEAR),
+        ("population by single ages", _cells, "draws", _LINEAR),
+        ("population by single ages", _cells, "steps", _LINEAR),
+        ("quantiles by single ages", _quantiles, "draws", _SORTED),
+    ],
+)
+def test_ten_times_as_much(benchmark, memory, sizes, check, case, make, dim, most):
+    # Enough rows for all threads in the smaller load too.
+    full = {
+        "countries": 8,
+        "draws": 16 if make is _cells else 128,
+        "steps": 8 if dim == "steps" else 76,
+    }
+    small = {"countries": 2, "draws": 3, "steps": 2}
+    base = full if sizes.full else small
+    ten = base | {dim: 10 * base[dim]}
+    less, more = _in_turn(benchmark, sizes.rounds(7), make(**base), make(**ten))
+    check(measure.Check(case, f"time, {dim} {base[dim]} -> {ten[dim]}", more / less, most))
+
+
+@pytest.mark.parametrize(
+    ("case", "make"), [("totals and births", _totals), ("population by single ages", _cells)]
+)
+def test_threads(benchmark, memory, sizes, check, case, make):
+    threads = _jit.threads_available()
+    if threads < 2:
+        pytest.skip("one thread")
+    call = make(8, 200 if make is _totals else 50, 76) if sizes.full else make(2, 70, 2)
+
+    def on(count):
+        with measure.threads(count):
+            return call()
+
+    many, one = _in_turn(benchmark, sizes.rounds(9), lambda: on(threads), lambda: on(1))
+    check(
+        measure.Check(case, f"speed, threads 1 -> {threads}", one / many, 0.8 * threads, least=True)
+    )
+
+
+def test_storage_in_float32(benchmark, memory, sizes, check):
+    size = (8, 50, 76) if sizes.full else (2, 3, 2)
+    given = inputs.projection(*size)
+
+    def call(dtype):
+        return mp.project_population(
+            given.population,
+            given.survival,
+            given.fertility,
+            inputs.SEX_RATIO_AT_BIRTH,
+            given.migration,
+            dtype=dtype,
+        )
+
+    wide, narrow = _in_turn(
+        benchmark, sizes.rounds(9), lambda: call("float64"), lambda: call("float32")
+    )
+    check(measure.Check("every output, every cell", "time, float64 -> float32", narrow / wide, 1.2))
+
+
+@pytest.mark.parametrize(
+    ("ages", "dtype"), [*((ages, "float64") for ages in world.GROUPS), ("single ages", "float32")]
+)
+def test_memory_of_the_world(benchmark, memory, sizes, check, ages, dtype):
+    """The peak of a fresh process, and how it grows with draws that are not stored."""
+    asked = os.environ.get(_WORLD) or ("237x1000x76" if sizes.full else "3x20x3")
+    countries, draws, steps = map(int, asked.split("x"))
+    world.project(inputs.ensemble(1, 2, 1), world.GROUPS[ages], dtype)  # into the cache on disk
+    few = world.measure(countries, max(draws // 10, 1), steps, ages, dtype)
+    many = benchmark.pedantic(world.measure, args=(countries, draws, steps, ages, dtype), rounds=1)
+    benchmark.extra_info.update(many)
+    case = f"world {asked}, {ages}" + (", float32" if dtype == "float32" else "")
+    check(measure.Check(case, "peak of the process, GB", many["peak"] / 1e9, 1.0))
+    # The inputs have the draws: what grows beyond them is what the library holds.
+    own = [taken["peak"] - taken["inputs"] for taken in (few, many)]
+    change = f"memory, draws {max(draws // 10, 1)} -> {draws}"
+    check(measure.Check(case, change, own[1] / own[0], 1.1))
+    change = f"time, draws {max(draws // 10, 1)} -> {draws}"
+    check(measure.Check(case, change, many["seconds"] / few["seconds"], _SORTED))
+
+
+@pytest.mark.parametrize("package", ["leapfrog-py", "cohortproj"])
+def test_other_packages(package, note):
+    try:
+        found = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        reason = f"{package}: not measured, it is not installed"
+    else:
+        reason = f"{package} {found}: not measured, no call of it has been written and checked"
+    note(reason)
+    pytest.skip(reason)
