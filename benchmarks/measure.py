@@ -193,14 +193,14 @@ class Check:
         return self.measured >= self.limit if self.least else self.measured <= self.limit
 
 
-CHECK_HEADER = f"{'growth':38}{'of':34}{'measured':>9}  {'limit':>13}  holds"
+CHECK_HEADER = f"{'growth':42}{'of':34}{'measured':>9}  {'limit':>13}  holds"
 
 
 def check_line(check: Check) -> str:
     """One row of the table's second part."""
     limit = f"at {'least' if check.least else 'most'} {check.limit:g}"
     return (
-        f"{check.case:38}{check.change:34}{check.measured:9.2f}  {limit:>13}  "
+        f"{check.case:42}{check.change:34}{check.measured:9.2f}  {limit:>13}  "
         f"{'yes' if check.holds else 'NO'}"
     )
 
