@@ -13,6 +13,7 @@ import xarray as xr
 from . import inputs, measure, peers
 
 _ROWS = pytest.StashKey[list[measure.Row]]()
+_CHECKS = pytest.StashKey[list[measure.Check]]()
 _NOTES = pytest.StashKey[list[str]]()
 
 
@@ -24,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ROWS] = []
+    config.stash[_CHECKS] = []
     config.stash[_NOTES] = []
 
 
@@ -121,20 +123,30 @@ def compare(
 
 
 @pytest.fixture
+def check(pytestconfig: pytest.Config) -> Callable[[measure.Check], None]:
+    """Add a row to the second part of the table."""
+    return pytestconfig.stash[_CHECKS].append
+
+
+@pytest.fixture
 def note(pytestconfig: pytest.Config) -> Callable[[str], None]:
     """Add a line below the table."""
     return pytestconfig.stash[_NOTES].append
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    rows = config.stash[_ROWS]
-    if not rows:
+    rows, checks, notes = (config.stash[key] for key in (_ROWS, _CHECKS, _NOTES))
+    if not (rows or checks or notes):
         return
     write = terminalreporter.write_line
     terminalreporter.section("migproj beside NumPy and the memory (medians)")
     if config.getoption("--smoke") or _disabled(config):
         write("Small inputs, few rounds: this shows that the benchmarks run, not how fast.")
-    for text in (measure.HEADER, *map(measure.line, rows), "", measure.LEGEND, ""):
-        write(text)
-    for text in config.stash[_NOTES]:
+    if rows:
+        for text in (measure.HEADER, *map(measure.line, rows), "", measure.LEGEND, ""):
+            write(text)
+    if checks:
+        for text in (measure.CHECK_HEADER, *map(measure.check_line, checks), ""):
+            write(text)
+    for text in notes:
         write(text)

@@ -178,6 +178,33 @@ class Row:
     others: float | None = None  # processors that other work kept busy meanwhile
 
 
+@dataclass
+class Check:
+    """A ratio (or a size) beside the limit that it should keep."""
+
+    case: str
+    change: str
+    measured: float
+    limit: float
+    least: bool = False  # the limit is the least that it should be, not the most
+
+    @property
+    def holds(self) -> bool:
+        return self.measured >= self.limit if self.least else self.measured <= self.limit
+
+
+CHECK_HEADER = f"{'growth':42}{'of':34}{'measured':>9}  {'limit':>13}  holds"
+
+
+def check_line(check: Check) -> str:
+    """One row of the table's second part."""
+    limit = f"at {'least' if check.least else 'most'} {check.limit:g}"
+    return (
+        f"{check.case:42}{check.change:34}{check.measured:9.2f}  {limit:>13}  "
+        f"{'yes' if check.holds else 'NO'}"
+    )
+
+
 HEADER = (
     f"{'':38}{'bytes':>8}{'ours':>9}{'kernel':>9}{'peer':>9} |"
     f"{'ours/':>7}{'ours/':>7}{'ours/':>7}{'ours/':>7}{'kernel/':>9}{'other':>7}\n"

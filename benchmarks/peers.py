@@ -261,6 +261,45 @@ def project_totals(
     return {"population": people, "births": births, "n_negative": negative}
 
 
+def project_totals_leslie(
+    population: Array,
+    survival: Array,
+    fertility: Array,
+    sex_ratio_at_birth: float,
+    totals: Array,
+    schedule: Array,
+    first: int,
+) -> Results:
+    """Totals of population by dense Leslie matrices of both sexes: all draws in one product.
+
+    With the migrants' first half x = P0 + M/2 the women exposed are half of x + A x, where A
+    is survival alone: births are a row of the matrix as well.
+    """
+    countries, draws, periods = totals.shape
+    sexes, ages = population.shape[1:]
+    people = np.empty((countries, draws, periods + 1, sexes, 1))
+    daughters = 1.0 / (1.0 + sex_ratio_at_birth)
+    shares = np.array([daughters, daughters * sex_ratio_at_birth])
+    youngest, oldest = np.arange(sexes) * ages, np.arange(1, sexes + 1) * ages - 1
+    half = 0.5 * schedule.reshape(-1, 1)
+    bearing = np.zeros(sexes * ages)
+    for c in range(countries):
+        now = np.repeat(population[c].reshape(-1, 1), draws, axis=1)
+        people[c, :, 0, :, 0] = now.reshape(sexes, ages, draws).sum(axis=1).T
+        for p in range(periods):
+            s = survival[c, p].ravel()
+            matrix = np.diag(s[1:], -1)
+            matrix[youngest] = 0.0
+            matrix[oldest, oldest] = s[oldest]
+            bearing[first : first + fertility.shape[-1]] = 0.5 * fertility[c, p]
+            births = bearing + bearing @ matrix
+            matrix[youngest] = (shares * s[youngest])[:, None] * births
+            moved = half * totals[c, :, p]
+            now = matrix @ (now + moved) + moved
+            people[c, :, p + 1, :, 0] = now.reshape(sexes, ages, draws).sum(axis=1).T
+    return {"population": people}
+
+
 def stable_population(
     survival: Array, fertility: Array, sex_ratio_at_birth: float, first: int, step: float
 ) -> Results:

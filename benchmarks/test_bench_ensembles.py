@@ -73,6 +73,27 @@ def test_totals_and_births(compare, sizes, memory, note):
     )
 
 
+def test_totals_beside_leslie_matrices(compare, sizes):
+    given = inputs.ensemble(sizes.ensemble, sizes.ensemble_draws, sizes.steps)
+    arrays = [given.population, given.survival, given.fertility, given.totals, given.schedule]
+    population, survival, fertility, totals, schedule = (array.values for array in arrays)
+    compare(
+        "totals, dense Leslie matrices",
+        _call(given, keep=["population"], age_groups=["0+"]),
+        lambda: peers.project_totals_leslie(
+            population,
+            survival,
+            fertility,
+            inputs.SEX_RATIO_AT_BIRTH,
+            totals,
+            schedule,
+            inputs.FERTILE.start,
+        ),
+        arrays,
+        rounds=9,
+    )
+
+
 def test_quantiles(benchmark, sizes, note):
     """The sorting of draws, beside NumPy's on as many threads, and with the projection."""
     given = inputs.ensemble(sizes.ensemble, sizes.ensemble_draws, sizes.steps)

@@ -1,10 +1,13 @@
 """What project_population takes and returns, beyond the formulas: forms of input, keep, groups."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import migproj as mp
+from migproj import _jit
 
 AGES = mp.age_coords(range(0, 90, 5))
 FERTILE = np.arange(15, 50, 5)
@@ -341,6 +344,102 @@ def test_quantiles_that_are_none(inputs):
             mp.project_population(**drawn, quantiles=odd)
     with says(mp.SchemaError, "quantiles: expected ascending"):
         mp.project_population(**drawn, quantiles=[0.5, 0.1])
+
+
+# --- storage in float32
+
+
+def assert_cast(got, want):
+    """The same numbers, coordinates and units, floats rounded once and counts as they are."""
+    for name, array in want.data_vars.items():
+        counts = array.dtype.kind == "i"
+        assert got[name].dtype == (array.dtype if counts else np.float32)
+        xr.testing.assert_identical(got[name], array if counts else array.astype(np.float32))
+    assert set(got.data_vars) == set(want.data_vars)
+
+
+@pytest.mark.parametrize("dtype", ["float32", np.float32, np.dtype("f4")])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"keep": ["population", "births"], "age_groups": [0, 15, 65]},
+        {"quantiles": [0.025, 0.5]},
+        {"quantiles": [0.5], "keep": "population", "age_groups": [0, 15, 65]},
+        {"on_negative": "limit"},
+    ],
+)
+def test_float32_is_the_float64_result_rounded(inputs, more, dtype):
+    drawn = ensemble(inputs)
+    full = mp.project_population(**drawn, **more)
+    assert_cast(mp.project_population(**drawn, **more, dtype=dtype), full)
+    xr.testing.assert_identical(mp.project_population(**drawn, **more, dtype=float), full)
+
+
+@pytest.mark.parametrize("buffer", [1, 200_000])  # bytes: a row at a time, a few
+@pytest.mark.parametrize("threads", [1, 2])
+def test_float32_by_any_number_of_rows_and_threads(inputs, monkeypatch, buffer, threads):
+    drawn = ensemble(inputs, draws=61)  # 183 rows: enough for two threads
+    full = mp.project_population(**drawn)
+    monkeypatch.setattr(_jit, "_BUFFER", buffer)
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", str(threads))
+    assert_cast(mp.project_population(**drawn, dtype="float32"), full)
+
+
+def test_float32_counts_negative_populations_of_float64(inputs):
+    inputs["migration"] = inputs["migration"] - 2e4
+    with pytest.warns(mp.DataQualityWarning, match="negative population in"):
+        full = mp.project_population(**inputs)
+    with pytest.warns(mp.DataQualityWarning, match="negative population in"):
+        result = mp.project_population(**inputs, dtype="float32")
+    assert full["n_negative"].sum() > 0
+    assert_cast(result, full)
+
+
+@pytest.mark.parametrize("more", [{}, {"quantiles": [0.1, 0.5]}])
+def test_float32_of_lazy_input(inputs, more):
+    drawn = ensemble(inputs)
+    full = mp.project_population(**drawn, **more)
+    lazy = drawn | {"migration": drawn["migration"].chunk(country=1)}
+    result = mp.project_population(**lazy, **more, dtype="float32")
+    assert result["population"].data._meta.dtype == np.float32
+    assert result["n_negative"].data._meta.dtype == np.int64
+    assert_cast(result.compute(), full)
+
+
+def peak_of(call):
+    """Bytes allocated at once during a call, beyond those before it."""
+    call()  # compiles
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        result = call()
+        return tracemalloc.get_traced_memory()[1] - before, result.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_float32_takes_half_the_memory(inputs, monkeypatch, threads):
+    """At no time are there more than the outputs and the buffers: no float64 copy of the whole."""
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", str(threads))
+    buffer = 2**17
+    monkeypatch.setattr(_jit, "_BUFFER", buffer)
+    drawn = ensemble(inputs, draws=1000)
+    wide, full = peak_of(lambda: mp.project_population(**drawn))
+    narrow, half = peak_of(lambda: mp.project_population(**drawn, dtype="float32"))
+    assert half < 0.51 * full
+    assert narrow < 0.6 * wide
+    # Beyond the outputs and what the float64 run takes beside its own: a buffer a thread, as much
+    # again where NumPy casts it, and which row of it each row of the batch is.
+    rows = 8 * drawn["migration"].sizes["draw"] * len(COUNTRIES)
+    assert narrow < half + (wide - full) + threads * (2 * buffer + 2 * rows) + 2**16
+
+
+def test_types_that_are_none(inputs):
+    for odd in ("float16", "int64", ">f4", None, "single precision", 32, object):
+        with says(mp.SchemaError, "dtype: expected 'float64' or 'float32'", f"got {odd!r}"):
+            mp.project_population(**inputs, dtype=odd)
 
 
 def says(error, *parts):

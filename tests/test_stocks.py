@@ -207,3 +207,59 @@ def test_dims_of_the_native_born_and_of_vital_statistics(case):
         start.isel(draw=0, drop=True), end.isel(draw=0, drop=True), births, dead * draws, interval=5
     )
     assert cohorts.dims == ("draw", "sex", "age")
+
+
+# --- storage in float32
+
+
+def kept_of(result, dtype):
+    return {
+        name: array if array.dtype.kind == "i" else array.astype(dtype)
+        for name, array in result.data_vars.items()
+    }
+
+
+@pytest.mark.parametrize("keep", [None, ["stock"], ["deaths_cohort", "emigrants"]])
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_float32_is_the_float64_result_rounded(case, timing, keep):
+    full = mp.project_stocks(**case, timing=timing, keep=keep)
+    result = mp.project_stocks(**case, timing=timing, keep=keep, dtype="float32")
+    assert set(result.data_vars) == set(full.data_vars)
+    for name, array in kept_of(full, np.float32).items():
+        assert result[name].dtype == array.dtype
+        xr.testing.assert_identical(result[name], array)
+    assert result["n_negative"].dtype == np.int64
+
+
+def test_float32_of_lazy_stocks(case):
+    full = mp.project_stocks(**case)
+    lazy = case | {"stock": case["stock"].chunk(birthplace=1)}
+    result = mp.project_stocks(**lazy, dtype="float32")
+    assert result["stock"].data._meta.dtype == np.float32
+    assert result["n_negative"].data._meta.dtype == np.int64
+    for name, array in kept_of(full, np.float32).items():
+        xr.testing.assert_identical(result[name].compute(), array)
+
+
+def test_native_born_in_float32_are_the_complement_of_the_stocks_as_stored(case):
+    people = xr.DataArray(
+        np.full((4, 2, AGES["age"].size), 1e5),
+        dims=("time", "sex", "age"),
+        coords={"time": [2000.0, 2005.0, 2010.0, 2015.0], "sex": SEXES, **AGES},
+    )
+    full = mp.project_stocks(**case, population=people)
+    result = mp.project_stocks(**case, population=people, dtype="float32")
+    native = result["native_born"]
+    abroad = result["stock"].sum("birthplace", dtype=np.float64)
+    xr.testing.assert_equal(native, (people - abroad).astype(np.float32))
+    assert native.dtype == np.float32
+    # Each stock, and then their complement, is rounded by at most half a digit of its own.
+    rounding = np.finfo(np.float32).eps / 2
+    error = rounding * (full["stock"].sum("birthplace") + full["native_born"])
+    assert (np.abs(native.astype(float) - full["native_born"]) <= 1.001 * error).all()
+
+
+def test_types_that_are_none(case):
+    for odd in ("float16", "int32", None, "half"):
+        with pytest.raises(mp.SchemaError, match="dtype: expected 'float64' or 'float32'"):
+            mp.project_stocks(**case, dtype=odd)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Input", "Output", "Quantiles", "apply"]
 
 _Type: TypeAlias = type[np.float64] | type[np.int64]
+_Stored: TypeAlias = _Type | type[np.float32]
 
 #: Scalars and auxiliaries that belong to an input's own instant, interval or ages.
 _OWN: Final = frozenset({"time", "date", "period", "period_width", "interval"})
@@ -47,12 +48,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """A variable to make: its core dims and their sizes."""
+    """A variable to make: its core dims, their sizes, and the type in which it is stored.
+
+    What is stored as float32 is computed in float64 and rounded once.
+    """
 
     name: str
     core: tuple[str, ...] = ()
     sizes: tuple[int, ...] = ()
-    dtype: _Type = np.float64
+    dtype: _Stored = np.float64
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def apply(
         ]
         outputs = [
             replace(o, core=("quantile", *o.core), sizes=(len(over.wanted), *o.sizes))
-            if o.dtype is np.float64
+            if o.dtype is not np.int64
             else o
             for o in outputs
         ]
@@ -196,11 +200,11 @@ class _Block:
 
     kernel: Kernel
     inputs: tuple[tuple[int, _Type], ...]  # number of core dims, dtype
-    outputs: tuple[tuple[tuple[int, ...], _Type], ...]  # core sizes, dtype
+    outputs: tuple[tuple[tuple[int, ...], _Stored], ...]  # core sizes, dtype
     parameters: tuple[Any, ...]
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> Any:
-        from migproj._jit import run  # imports numba
+        from migproj._jit import run, run_cast  # imports numba
 
         batch = np.broadcast_shapes(
             *(a.shape[: a.ndim - core] for a, (core, _) in zip(arrays, self.inputs, strict=True))
@@ -220,7 +224,10 @@ class _Block:
             paired: list[npt.NDArray[Any]] = []
             for rows, index in gathered:
                 paired += [rows, index[order]]
-            run(self.kernel, n, *paired, *outs, order, *self.parameters)
+            if any(out.dtype == np.float32 for out in outs):
+                run_cast(self.kernel, n, paired, outs, order, *self.parameters)
+            else:
+                run(self.kernel, n, *paired, *outs, order, *self.parameters)
         shaped = tuple(
             out.reshape((*batch, *sizes))
             for out, (sizes, _) in zip(outs, self.outputs, strict=True)
@@ -252,9 +259,12 @@ class _QuantileBlock(_Block):
             for a, (core, dtype) in zip(aligned, self.inputs, strict=True)
         ]
         # The draws of one cell of the batch, in the same memory for each.
-        buffers = [np.empty((draws, *sizes), dtype=dtype) for sizes, dtype in self.outputs]
+        buffers = [
+            np.empty((draws, *sizes), dtype=np.int64 if dtype is np.int64 else np.float64)
+            for sizes, dtype in self.outputs
+        ]
         results = [
-            np.empty((n, len(self.wanted), *sizes)) if dtype is np.float64 else np.empty(n, dtype)
+            np.empty((n, *(() if dtype is np.int64 else (len(self.wanted), *sizes))), dtype)
             for sizes, dtype in self.outputs
         ]
         wanted = np.array(self.wanted)
@@ -271,7 +281,10 @@ class _QuantileBlock(_Block):
                     columns = buffer.reshape(draws, -1)
                     blocks = -(-columns.shape[1] // kernels.LANES)
                     to = result[cell].reshape(len(wanted), -1)
-                    run(kernels.quantiles, blocks, columns, wanted, to)
+                    exact = np.empty(to.shape) if to.dtype == np.float32 else to
+                    run(kernels.quantiles, blocks, columns, wanted, exact)
+                    if exact is not to:
+                        to[:] = exact
         return tuple(r.reshape((*batch[:-1], *r.shape[1:])) for r in results)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,9 @@ import xarray as xr
 from migproj._checks import where
 from migproj.errors import SchemaError
 
-__all__ = ["choice_codes", "outputs_kept"]
+__all__ = ["FloatType", "choice_codes", "float_type", "outputs_kept"]
+
+FloatType: TypeAlias = type[np.float64] | type[np.float32]
 
 
 def choice_codes(name: str, choice: str | xr.DataArray, codes: Mapping[str, int]) -> xr.DataArray:
@@ -31,6 +33,21 @@ def choice_codes(name: str, choice: str | xr.DataArray, codes: Mapping[str, int]
         )
     numbers = np.vectorize(codes.__getitem__, otypes=[np.int64])(values)
     return chosen.copy(data=numbers)
+
+
+def float_type(dtype: Any) -> FloatType:
+    """The type in which results are stored: float64, or float32 where that is asked for."""
+    try:
+        wanted = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError):
+        wanted = None
+    for able in (np.float64, np.float32):
+        if wanted == able:
+            return able
+    raise SchemaError(
+        f"dtype: expected 'float64' or 'float32', the type in which results are stored, got "
+        f"{dtype!r}"
+    )
 
 
 def outputs_kept(keep: Sequence[str] | None, able: Sequence[str]) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +23,7 @@ __all__ = [
     "helper",
     "kernel",
     "run",
+    "run_cast",
     "threads_available",
     "uintp",
 ]
@@ -37,6 +39,8 @@ _FLAGS: Final[dict[str, Any]] = {
 }
 #: Rows below which handing work to other threads costs more than it saves.
 _ROWS_PER_THREAD: Final = 64
+#: Bytes a thread computes before it casts them: few calls, and memory that is used again.
+_BUFFER: Final = 2**22
 
 uintp: Any = numba.uintp
 """Unsigned offsets: signed ones compile to gathers in inner loops."""
@@ -151,12 +155,50 @@ def run(function: Kernel, n: int, *args: Any) -> None:
     if n == 0:
         return
     compiled = function.compile_for(args)
+    _spread(lambda lo, hi: compiled(lo, hi, *args), n)
+
+
+def run_cast(
+    function: Kernel,
+    n: int,
+    inputs: Sequence[npt.NDArray[Any]],
+    outs: Sequence[npt.NDArray[Any]],
+    out_row: IntArray,
+    *parameters: Any,
+) -> None:
+    """Run a kernel that computes in float64 over the rows 0:n, into outputs of any float type.
+
+    Each thread has the kernel write a few rows at a time into memory of its own, and casts them
+    from there: float64 exists of those rows alone.
+    """
+    sizes = sum(8 * math.prod(out.shape[1:]) for out in outs)
+
+    def part(lo: int, hi: int) -> None:
+        rows = min(max(_BUFFER // max(sizes, 1), 1), hi - lo)
+        buffers = [
+            np.empty((rows, *out.shape[1:]), np.float64 if out.dtype.kind == "f" else out.dtype)
+            for out in outs
+        ]
+        args = (*inputs, *buffers, np.arange(-lo, n - lo) % rows, *parameters)
+        compiled = function.compile_for(args)
+        for first in range(lo, hi, rows):
+            last = min(first + rows, hi)
+            compiled(first, last, *args)
+            for out, buffer in zip(outs, buffers, strict=True):
+                out[out_row[first:last]] = buffer[: last - first]
+
+    if n:
+        _spread(part, n)
+
+
+def _spread(part: Callable[[int, int], None], n: int) -> None:
+    """Do ``part(lo, hi)`` for the rows 0:n, on as many threads as that is worth."""
     threads = min(threads_available(), max(n // _ROWS_PER_THREAD, 1))
     if threads == 1 or threading.current_thread() is not threading.main_thread():
-        compiled(0, n, *args)
+        part(0, n)
         return
     bounds = [n * k // threads for k in range(threads + 1)]
     pool = _shared_pool()
-    jobs = [pool.submit(compiled, lo, hi, *args) for lo, hi in itertools.pairwise(bounds)]
+    jobs = [pool.submit(part, lo, hi) for lo, hi in itertools.pairwise(bounds)]
     for job in jobs:
         job.result()

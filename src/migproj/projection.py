@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
 from migproj._checks import as_number
-from migproj._choices import choice_codes, outputs_kept
+from migproj._choices import FloatType, choice_codes, float_type, outputs_kept
 from migproj._components import Components, components
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._draws import quantiles_over_draws
@@ -61,6 +62,7 @@ def project_population(
     keep: Sequence[str] | None = None,
     age_groups: AgesLike | None = None,
     quantiles: Sequence[float] | None = None,
+    dtype: npt.DTypeLike = "float64",
     steps: int | None = None,
 ) -> xr.Dataset:
     r"""Project a population of two sexes by cohort components, in steps of the age width.
@@ -127,6 +129,10 @@ def project_population(
         Return these quantiles (0 to 1) over the dim ``draw`` of the inputs, along the dim
         ``quantile``, instead of all draws; the draws of one country at a time are in memory.
         Each cell's are its own: quantiles of sums are not sums of quantiles.
+    dtype : {"float64", "float32"} or the NumPy type
+        The type in which to store results; "float32" (seven digits) takes half the memory.
+        The computation is in float64 and each cell (or quantile) is rounded once; counts
+        (``n_negative``) are int64.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
 
@@ -239,6 +245,7 @@ def project_population(
         age_groups,
         limit=limit,
         quantiles=quantiles,
+        stored=float_type(dtype),
     )
     below = _negative(result, age_groups is None and quantiles is None)
     if below and on_negative == "raise":
@@ -356,6 +363,7 @@ def _run(
     *,
     limit: bool = False,
     quantiles: Sequence[float] | None = None,
+    stored: FloatType = np.float64,
 ) -> xr.Dataset:
     """Run the kernel for the variables wanted, and label them."""
     from migproj._kernels import projection as kernels
@@ -382,7 +390,9 @@ def _run(
         inputs,
         [
             *(
-                Output(name, _dims(name), sizes.get(name, ages) if name in kept else (0, 0, 0))
+                Output(
+                    name, _dims(name), sizes.get(name, ages) if name in kept else (0, 0, 0), stored
+                )
                 for name in _OUTPUTS
             ),
             Output("n_negative", dtype=np.int64),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
@@ -19,7 +20,7 @@ from migproj._checks import (
     check_same_places,
     check_sexes,
 )
-from migproj._choices import choice_codes, outputs_kept
+from migproj._choices import choice_codes, float_type, outputs_kept
 from migproj._components import shares_of_exits
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._steps import TIMINGS, Steps, along, check_survival_grid, plan, same_grid
@@ -41,6 +42,7 @@ def project_stocks(
     timing: str | xr.DataArray = "even",
     population: xr.DataArray | None = None,
     keep: Sequence[str] | None = None,
+    dtype: npt.DTypeLike = "float64",
     steps: int | None = None,
 ) -> xr.Dataset:
     r"""Project migrant stocks by survival, arrivals and emigration; nobody is born into them.
@@ -68,6 +70,11 @@ def project_stocks(
     keep : sequence of str, optional
         The variables wanted, of ``stock``, ``deaths_cohort``, ``emigrants`` and ``arrivals`` (or
         ``net_migration``); the others are not stored. Default: all.
+    dtype : {"float64", "float32"} or the NumPy type
+        The type in which to store results; "float32" (seven digits) takes half the memory.
+        The computation is in float64 and each cell is rounded once; counts
+        (``n_negative``) are int64.
+        ``native_born`` are the complement of the stocks as stored.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
 
@@ -145,6 +152,7 @@ def project_stocks(
         check_rates("emigration", emigration)
     nothing = xr.DataArray(np.zeros(len(ways.groups)), dims="age")
     name, coming = flow or ("arrivals", nothing)
+    stored = float_type(dtype)
     kept = outputs_kept(keep, ("stock", "deaths_cohort", "emigrants", name))
     if population is not None and "stock" not in kept:
         raise SchemaError(
@@ -166,9 +174,9 @@ def project_stocks(
             Input("timing", choice_codes("timing", timing, TIMINGS), dtype=np.int64),
         ],
         [
-            Output("stock", ("time", "age"), (count + 1 if "stock" in kept else 0, ages)),
+            Output("stock", ("time", "age"), (count + 1 if "stock" in kept else 0, ages), stored),
             *(
-                Output(flow, per_period, (count if flow in kept else 0, ages))
+                Output(flow, per_period, (count if flow in kept else 0, ages), stored)
                 for flow in ("deaths_cohort", "emigrants", name)
             ),
             Output("n_negative", dtype=np.int64),
@@ -222,14 +230,14 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
     check_dims("population", population, "time", "age")
     check_counts("population", population)
     same_grid("population", population, ways, "stock")
-    abroad = stock.sum("birthplace", skipna=False)
+    abroad = stock.sum("birthplace", skipna=False, dtype=np.float64)
     check_same_places("population", population, "stock over birthplaces", abroad)
     check_labels_match({"stock": abroad, "population": population}, dims=dict.fromkeys(abroad.dims))
     native = population.drop_vars(["period"], errors="ignore") - abroad
     tail = [dim for dim in ("time", "sex", "age") if dim in native.dims]
     order = [dim for dim in abroad.dims if dim not in tail]
     extra = [dim for dim in native.dims if dim not in (*order, *tail)]
-    native = native.transpose(*order, *extra, *tail)
+    native = native.transpose(*order, *extra, *tail).astype(stock.dtype, copy=False)
     return native.rename("native_born").assign_attrs(units=VARIABLES["native_born"].units)
 
 
