@@ -50,10 +50,12 @@ def float_type(dtype: Any) -> FloatType:
     )
 
 
-def outputs_kept(keep: Sequence[str] | None, able: Sequence[str]) -> tuple[str, ...]:
-    """The variables to return: those of `able` that are named in `keep`, or all."""
+def outputs_kept(
+    keep: Sequence[str] | None, able: Sequence[str], on_request: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The variables to return: those of `able` that are named in `keep`, or all by default."""
     if keep is None:
-        return tuple(able)
+        return tuple(name for name in able if name not in on_request)
     given: Any = keep
     if not isinstance(given, str | Iterable):
         raise SchemaError(f"keep: expected a list of names, some of {list(able)}, got {given!r}")

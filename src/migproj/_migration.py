@@ -16,7 +16,6 @@ from migproj._checks import (
     check_lacks,
     check_same_places,
     check_shares,
-    check_table,
     where,
 )
 from migproj._steps import Steps, check_step, same_grid
@@ -65,7 +64,12 @@ def expanded(given: Mapping[str, Any]) -> tuple[dict[str, Any], bool | None]:
         return rates, None
     del rates["migration_schedule"]
     names = ("inflow", "outflow", *PARAMETERS)
-    check_table("migration_schedule", rule, *names, "weighted")
+    lacking = [name for name in (*names, "weighted") if name not in rule]
+    if lacking:
+        raise SchemaError(
+            f"migration_schedule: expected shares by sex and age, or the Dataset that "
+            f"mp.flow_difference makes; this one lacks {lacking}"
+        )
     return rates | {name: rule[name] for name in names}, bool(rule["weighted"])
 
 

@@ -83,6 +83,9 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec(
         "deaths_cohort", _SEX_AGE, "persons per period", "deaths, by the group arrived in"
     ),
+    VariableSpec("exposure", _SEX_AGE, "person-years", "person-years lived in the group"),
+    VariableSpec("migration_rate", _SEX_AGE, "1/year", "net migrants per person and year"),
+    VariableSpec("migration_schedule", _SEX_AGE, "1", "shares of a total of net migrants"),
     VariableSpec("arrivals", _SEX_AGE, "persons per period", "people arriving in the stock", 0.0),
     VariableSpec("emigration", _SEX_AGE, "1/year", "hazard of leaving the country", 0.0),
     VariableSpec(

@@ -29,7 +29,7 @@ Missing: TypeAlias = Literal["raise", "zero"]
 
 _EXPOSURES: Final = {"with-migrants": 1, "ccmpp": 0}
 _ON_NEGATIVE: Final = ("warn", "raise", "limit")
-_EVENTS: Final = ("births", "deaths_cohort", "deaths", "emigrants")
+_EVENTS: Final = ("births", "deaths_cohort", "deaths", "emigrants", "exposure")
 #: What a projection can return, in the order of the kernel's outputs.
 _OUTPUTS: Final = (
     "population",
@@ -39,6 +39,7 @@ _OUTPUTS: Final = (
     "emigrants",
     "net_migration",
     "net_migration_unapplied",
+    "exposure",
 )
 
 
@@ -120,7 +121,7 @@ def project_population(
         or named: ``n_negative`` tells.
     keep : sequence of str, optional
         The variables wanted, of those below; the others are not stored, but for ``n_negative``.
-        Default: all.
+        Default: all but ``exposure``.
     age_groups : array with an ``age`` coordinate, or sequence of int or str, optional
         Wider age groups, as in :func:`regroup_ages`, in which to return everything; the
         projection itself is by the population's own. Births come by the groups of mothers
@@ -143,7 +144,8 @@ def project_population(
         child, mother_age), ``deaths_cohort`` (..., period, sex, age arrived in), with
         `separation` ``deaths`` (..., period, sex, age at death in completed groups), and
         ``net_migration`` as applied (..., period, sex, age), with `emigration` ``emigrants``
-        (..., period, sex, age arrived in), in persons per period;
+        (..., period, sex, age arrived in), in persons per period; where `keep` names it
+        ``exposure`` (..., period, sex, age; person-years), n (P0 + P1) / 2 of each age group;
         ``n_negative`` (...) counts cells below 0. With `on_negative` "limit" also
         ``net_migration_unapplied``: what was given less what was applied. With `quantiles`
         each is (..., quantile, ...) without ``draw``, linear between the sorted draws, and
@@ -430,7 +432,7 @@ def _kept(keep: Sequence[str] | None, able: Sequence[str]) -> tuple[str, ...]:
             "keep: 'deaths' (by age at death) need separation=; mp.separation_factors(life_table) "
             "makes them. Deaths by cohort are 'deaths_cohort'"
         )
-    return outputs_kept(keep, able)
+    return outputs_kept(keep, able, on_request=["exposure"])
 
 
 def _negative(result: xr.Dataset, by_cell: bool) -> str:

@@ -305,6 +305,33 @@ def step_population(P0, S, fertility, srb, M, timing, exposure, years):
     return P1, born, deaths
 
 
+def stayers(P0, S, fertility, srb, years):
+    """The population at the end of a step in which nobody comes."""
+    nobody = {sex: 0.0 * people for sex, people in P0.items()}
+    return step_population(P0, S, fertility, srb, nobody, "end", "with-migrants", years)[0]
+
+
+def one_sided(total, profile):
+    """The profile with its gains (or its losses) scaled, so that it sums to the total."""
+    gains, losses = profile[profile > 0].sum(), -profile[profile < 0].sum()
+    if total >= 0:
+        return np.where(profile > 0, profile * (total + losses) / gains, profile)
+    return np.where(profile < 0, profile * (gains - total) / losses, profile)
+
+
+def flow_difference(total, inflow, weights, people, rule, years):
+    """Net migrants of one sex by age. `weights`: of those who leave; `people` in all."""
+    intercept, slope_gain, slope_loss, least = rule[:4]
+    r = total / (years * people)
+    if r >= 0:
+        out = max(intercept + slope_gain * r - r, least)
+        come = r + out
+    else:
+        come = max(intercept + slope_loss * r, least)
+        out = come - r
+    return years * people * (come * inflow - out * weights / weights.sum())
+
+
 def deaths_by_age(cohort, shares):
     """Deaths by completed age at death, from those by group arrived in and separation factors."""
     deaths = np.zeros(len(cohort))

@@ -683,6 +683,7 @@ def project_population(
     emigrants: FloatArray,  # (rows, periods, sexes, groups): by age of arrival
     applied: FloatArray,  # (rows, periods, sexes, groups)
     unapplied: FloatArray,  # (rows, periods, sexes, groups)
+    exposure: FloatArray,  # (rows, periods, sexes, groups): person-years
     n_negative: IntArray,  # (rows)
     out_row: IntArray,
     groups: IntArray,  # (groups + 1): of ages, see _sum_groups
@@ -719,6 +720,7 @@ def project_population(
     deaths_ = deaths.reshape(-1)
     applied_ = applied.reshape(-1)
     unapplied_ = unapplied.reshape(-1)
+    exposure_ = exposure.reshape(-1)
     # What is stored of every cell is worked on where it stands; the rest on rows that stay in the
     # nearest cache. (Views of rows would cost more than the work on them.)
     cells = groups.size == ages + 1
@@ -886,6 +888,10 @@ def project_population(
                 for k in range(row):
                     spare[k] = given[k] - limited[k]
                 _sum_groups(spare, 0, ages, groups, unapplied_, flow * wide)
+            if exposure.shape[1] > 0:
+                for k in range(row):
+                    spare[k] = 0.5 * step * (states[before + k] + states[after + k])
+                _sum_groups(spare, 0, ages, groups, exposure_, flow * wide)
             if applied.shape[1] > 0:
                 to = flow * row if cells else 0
                 into = applied_ if cells else spare
