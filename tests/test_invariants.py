@@ -438,6 +438,47 @@ def population(rng, countries):
     }
 
 
+def by_rates(rng, countries):
+    rates = {"country": countries, "sex": SEXES}
+    inputs = population(rng, countries) | {"migration_rate": drawn(rng, 0, 0.02, AGES, **rates)}
+    del inputs["migration"]
+    return inputs
+
+
+def by_flows(rng, countries):
+    """Totals that become a difference of two flows: its inputs as arrays of their own."""
+    by = {"country": countries, "period": PERIODS}
+    inputs = population(rng, countries)
+    del inputs["emigration"]
+    return inputs | {
+        "migration": drawn(rng, 0, 4e3, None, **by),
+        "inflow": drawn(rng, 0.1, 1, AGES, country=countries, sex=SEXES),
+        "outflow": drawn(rng, 0.1, 1, AGES, country=countries, sex=SEXES),
+        "intercept": drawn(rng, 0.0, 0.01, None, **by),
+        "slope_gain": drawn(rng, 0.2, 0.9, None, country=countries),
+    }
+
+
+def project_by_flows(inflow, outflow, intercept, slope_gain, **inputs):
+    rule = mp.flow_difference(
+        inflow / inflow.sum("age", skipna=False),
+        outflow,
+        intercept=intercept,
+        slope_gain=slope_gain,
+        slope_loss=0.2,
+    )
+    return mp.project_population(**inputs, migration_schedule=rule)
+
+
+def by_profile(rng, countries):
+    """Totals that scale the gains of a profile of gains and losses."""
+    inputs = by_flows(rng, countries)
+    for name in ("inflow", "outflow", "intercept", "slope_gain"):
+        del inputs[name]
+    profile = drawn(rng, -50, 100, AGES, country=countries, sex=SEXES)
+    return inputs | {"migration_schedule": profile}
+
+
 def known_population(rng, countries):
     by = {"country": countries, "time": [2000.0, 2005.0, 2010.0], "sex": SEXES}
     return population(rng, countries) | {"population": drawn(rng, 1e4, 1e5, AGES, **by)}
@@ -512,6 +553,11 @@ CASES = {
         fertile_women, lambda **inputs: mp.births_from_rates(**inputs, interval=10)
     ),
     "project_population": Case(population, mp.project_population),
+    "migration by rates": Case(by_rates, mp.project_population),
+    "migration by flows": Case(by_flows, project_by_flows),
+    "migration by profile": Case(
+        by_profile, lambda **inputs: mp.project_population(**inputs, schedule_scaling="one-sided")
+    ),
     "vital_events": Case(known_population, mp.vital_events),
     "leslie_matrix": Case(women, mp.leslie_matrix),
     "stable_population": Case(women, mp.stable_population),

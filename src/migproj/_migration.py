@@ -147,6 +147,8 @@ def migration_of(
         xr.broadcast(*(rates[key].drop_vars("sex", errors="ignore") for key in PARAMETERS)),
         "parameter",
     )
+    if flow.chunks is not None:
+        flow = flow.chunk(parameter=-1)
     return Migration(
         inflow, totals, outflow, flow, _FLOW_RATES if weighted else _FLOW_SHARES, per_person
     )
@@ -178,6 +180,7 @@ def _check_sides(name: str, totals: xr.DataArray, schedule: xr.DataArray, over: 
         return
     gain, loss = ((side > 0).any(over) for side in (schedule, -schedule))
     odd = ((totals > 0) & ~gain) | ((totals < 0) & ~loss) | ((totals == 0) & (gain != loss))
+    odd &= schedule.notnull().all(over)
     if odd.any():
         raise SchemaError(
             f"migration_schedule: expected cells of the sign of {name} to scale, got none "
