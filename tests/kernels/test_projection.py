@@ -201,6 +201,7 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
         np.full((n, 0, 0, 0), np.nan),  # emigrants
         np.full((n, PERIODS, 2, ages), np.nan),
         np.full((n, 0, 0, 0), np.nan),
+        np.full((n, PERIODS, 2, ages), np.nan),
     ]
     negative = np.full(n, -1)
     paired = [x for name, array in arrays.items() for x in (array, rows[name])]
@@ -241,6 +242,8 @@ def test_project_population_gathers_rows_and_scatters_results(exposure):
                 want = reference.deaths_by_age(outs[2][o, p, sex], shares[sex, :-1])
                 np.testing.assert_allclose(outs[3][o, p, sex], want, rtol=1e-13)
         np.testing.assert_allclose(outs[5][o], drawn["migration"], rtol=1e-15)
+        years = 5.0 * (outs[0][o, :-1] + outs[0][o, 1:]) / 2
+        np.testing.assert_allclose(outs[7][o], years, rtol=1e-15)
         assert negative[o] == 0
 
 
