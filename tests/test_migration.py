@@ -413,3 +413,42 @@ def test_flow_differences_that_are_none(rng):
             migration=totals(rng, "country"),
             migration_schedule=rule,
         )
+
+
+# --- what is wrong in one country
+
+
+def test_a_count_of_survival_above_one_on_lazy_input(inputs, rng):
+    """Eager input is named in a warning too; of lazy input the count is all there is."""
+    inputs["survival"][1, 2, 0, 3] = 1.01
+    inputs["survival"][1, 3, 1, 0] = 1.2
+    text = r"survival ratios above 1 in 2 cell\(s\): country=BOL, period=2010.0, sex=male, age=15"
+    with pytest.warns(mp.DataQualityWarning, match=text):
+        eager = mp.project_population(**inputs)
+    assert eager["n_survival_above_one"].values.tolist() == [0, 2, 0]
+    lazy = inputs | {"survival": inputs["survival"].chunk(country=1)}
+    result = mp.project_population(**lazy)
+    assert result["n_survival_above_one"].chunks
+    xr.testing.assert_identical(result.compute(), eager)
+    known = eager["population"]
+    events = mp.vital_events(known, **{k: v for k, v in lazy.items() if k != "population"})
+    assert events["n_survival_above_one"].values.tolist() == [0, 2, 0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_that_cannot_be_in_one_country_leave_the_others(inputs, rng, form):
+    """Of lazy input nothing is refused; what is wrong stays where it is, and is counted."""
+    given = FORMS[form][0](rng)
+    clean = mp.project_population(**inputs, **given)
+    survival = inputs["survival"].copy()
+    survival[1, :, :, 2] = -3.0
+    survival[1, :, :, 4] = 1.3
+    lazy = inputs | {"survival": survival.chunk(country=3)}
+    result = mp.project_population(**lazy, **given).compute()
+    others = {"country": ["ARG", "CHL"]}
+    xr.testing.assert_identical(result.sel(others), clean.sel(others))
+    wrong = result.sel(country="BOL")
+    assert wrong["n_negative"] > 0
+    assert wrong["n_survival_above_one"] == 2 * len(PERIODS)
+    with says(mp.SchemaError, "survival", "BOL"):
+        mp.project_population(**(inputs | {"survival": survival}), **given)

@@ -109,7 +109,7 @@ def test_only_what_is_kept_is_returned(inputs, keep):
     full = mp.project_population(**inputs)
     result = mp.project_population(**inputs, keep=keep)
     names = [keep] if isinstance(keep, str) else keep
-    assert set(result.data_vars) == {*names, "n_negative"}
+    assert set(result.data_vars) == {*names, "n_negative", "n_survival_above_one"}
     for name in result.data_vars:
         xr.testing.assert_identical(result[name], full[name])
     dims = {dim for array in result.data_vars.values() for dim in array.dims}
@@ -226,8 +226,8 @@ def test_vital_events_of_a_projection_are_its_own(inputs, timing, exposure):
     full = mp.project_population(**inputs, **options)
     result = mp.vital_events(full["population"], *list(inputs.values())[1:5], **options)
     events = mp.vital_events(**(inputs | {"population": full["population"]}), **options)
-    assert set(events.data_vars) == {"births", "deaths_cohort", "deaths"}
-    assert set(result.data_vars) == {"births", "deaths_cohort"}
+    assert set(events.data_vars) == {"births", "deaths_cohort", "deaths", "n_survival_above_one"}
+    assert set(result.data_vars) == {"births", "deaths_cohort", "n_survival_above_one"}
     for name in events.data_vars:
         np.testing.assert_allclose(events[name], full[name], rtol=1e-12, atol=1e-8)
         assert events[name].dims == full[name].dims
@@ -294,11 +294,13 @@ def test_quantiles_over_draws(inputs, more):
     result = mp.project_population(**drawn, **more, quantiles=wanted)
     assert set(result.data_vars) == set(full.data_vars)
     assert result["population"].dims == ("country", "quantile", "time", "sex", "age")
-    for name in set(full.data_vars) - {"n_negative"}:
+    for name in set(full.data_vars) - {"n_negative", "n_survival_above_one"}:
         expected = full[name].quantile(wanted, dim="draw").transpose(*result[name].dims)
         xr.testing.assert_allclose(result[name], expected, rtol=1e-13)
         assert result[name].attrs["units"] == full[name].attrs["units"]
     assert (result["n_negative"] == full["n_negative"].sum("draw")).all()
+    count = "n_survival_above_one"  # of ratios that are the same for all draws
+    xr.testing.assert_identical(result[count], full[count])
 
 
 def test_quantiles_one_country_at_a_time_or_all(inputs):

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import xarray as xr
 
 from migproj._checks import where
+from migproj.conventions import VARIABLES
 from migproj.errors import DataQualityWarning
 
-__all__ = ["counted", "finding", "warn_findings"]
+__all__ = ["above_one", "counted", "finding", "warn_findings"]
 
 
 def finding(what: str, flags: xr.DataArray) -> str:
@@ -31,6 +32,15 @@ def counted(what: str, count: xr.DataArray, array: xr.DataArray) -> str:
     if count.chunks is not None or int(count.sum()) == 0:
         return ""
     return finding(what, array < 0)
+
+
+def above_one(survival: xr.DataArray, *over: str) -> tuple[xr.DataArray, str]:
+    """How many survival ratios are above 1, summed over groups (and `over`), and which."""
+    flags = survival > 1
+    summed = [dim for dim in ("period", "sex", "age", *over) if dim in flags.dims]
+    count = flags.sum(summed).rename("n_survival_above_one")
+    count.attrs["units"] = VARIABLES["n_survival_above_one"].units
+    return count, finding("survival ratios above 1", flags)
 
 
 def warn_findings(caller: str, findings: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from migproj._checks import (
 )
 from migproj._choices import outputs_kept
 from migproj._components import Components, components
-from migproj._diagnostics import finding, warn_findings
+from migproj._diagnostics import above_one, warn_findings
 from migproj._steps import along, same_grid
 from migproj.conventions import FEMALE
 from migproj.errors import AlignmentError, SchemaError
@@ -75,7 +75,8 @@ def project_regions(
         the mother, sex of the child, mother_age), ``deaths_cohort`` (..., period, region at the
         start or of birth, sex, age arrived in) and ``net_migration`` (..., period, region, sex,
         age arrived in), in persons per period. Net migration is arrivals less departures among
-        those alive at the end; it adds up to 0 over regions.
+        those alive at the end; it adds up to 0 over regions. ``n_survival_above_one`` (dims of
+        `survival` but period, sex and age) counts ratios above 1.
 
     Raises
     ------
@@ -175,8 +176,9 @@ def project_regions(
     coords = {**ways.coords(), **parts.fertile.coords("mother_age"), "sex": sexes}
     coords["region"] = regions.drop_vars([name for name in regions.coords if name != "region"])
     result = result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
-    warn_findings("project_regions", [finding("survival ratios above 1", survival > 1)])
-    return result
+    count, above = above_one(survival)
+    warn_findings("project_regions", [above])
+    return result.assign(n_survival_above_one=count)
 
 
 def _checked(

@@ -13,7 +13,7 @@ from migproj._apply import Input, Output, apply
 from migproj._checks import as_number
 from migproj._choices import FloatType, choice_codes, float_type, outputs_kept
 from migproj._components import Components, components
-from migproj._diagnostics import counted, finding, warn_findings
+from migproj._diagnostics import above_one, counted, finding, warn_findings
 from migproj._draws import quantiles_over_draws
 from migproj._steps import TIMINGS, along
 from migproj.ages import AgesLike, as_groups, covering, unions
@@ -118,9 +118,9 @@ def project_population(
     on_negative : {"warn", "raise", "limit"}
         What to do about a negative population: keep, count and name it; raise; or limit
         emigration, in each group, to the people there. On lazy (dask) input nothing is raised
-        or named: ``n_negative`` tells.
+        or named: ``n_negative`` tells, and ``n_survival_above_one``.
     keep : sequence of str, optional
-        The variables wanted, of those below; the others are not stored, but for ``n_negative``.
+        The variables wanted, of those below; the others are not stored, but for the counts.
         Default: all but ``exposure``.
     age_groups : array with an ``age`` coordinate, or sequence of int or str, optional
         Wider age groups, as in :func:`regroup_ages`, in which to return everything; the
@@ -146,7 +146,8 @@ def project_population(
         ``net_migration`` as applied (..., period, sex, age), with `emigration` ``emigrants``
         (..., period, sex, age arrived in), in persons per period; where `keep` names it
         ``exposure`` (..., period, sex, age; person-years), n (P0 + P1) / 2 of each age group;
-        ``n_negative`` (...) counts cells below 0. With `on_negative` "limit" also
+        ``n_negative`` (...) counts cells below 0, ``n_survival_above_one`` (dims of `survival`
+        but period, sex and age) ratios above 1. With `on_negative` "limit" also
         ``net_migration_unapplied``: what was given less what was applied. With `quantiles`
         each is (..., quantile, ...) without ``draw``, linear between the sorted draws, and
         counts are over all draws.
@@ -255,8 +256,9 @@ def project_population(
             f"project_population: {below}: more people leave than there are; check the migration "
             "of these groups, keep the cells with on_negative='warn', or limit it with 'limit'"
         )
-    warn_findings("project_population", [finding("survival ratios above 1", survival > 1), below])
-    return result
+    count, above = above_one(survival, *(["draw"] if quantiles is not None else []))
+    warn_findings("project_population", [above, below])
+    return result.assign(n_survival_above_one=count)
 
 
 def vital_events(
@@ -298,7 +300,8 @@ def vital_events(
     Dataset
         ``births`` (..., period, sex of the child, mother_age), ``deaths_cohort`` (..., period,
         sex, age arrived in), with `separation` ``deaths`` (..., period, sex, age at death) and
-        with `emigration` ``emigrants`` (..., period, sex, age arrived in), in persons per period.
+        with `emigration` ``emigrants`` (..., period, sex, age arrived in), in persons per period;
+        ``exposure`` and ``n_survival_above_one`` as in :func:`project_population`.
 
     Raises
     ------
@@ -352,8 +355,9 @@ def vital_events(
     lacking = {"deaths": separation is None, "emigrants": emigration is None}
     kept = _kept(keep, [name for name in _EVENTS if not lacking.get(name)])
     result = _run(parts, timing, births_exposure, kept, age_groups)
-    warn_findings("vital_events", [finding("survival ratios above 1", survival > 1)])
-    return result.drop_vars("n_negative")
+    count, above = above_one(survival)
+    warn_findings("vital_events", [above])
+    return result.drop_vars("n_negative").assign(n_survival_above_one=count)
 
 
 def _run(
