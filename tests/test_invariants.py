@@ -496,6 +496,12 @@ def stocks(rng, countries):
     }
 
 
+def stocks_by_duration(rng, countries):
+    inputs = stocks(rng, countries)
+    spread = drawn(rng, 0.2, 1, duration=[0.0, 5.0, 10.0])
+    return inputs | {name: inputs[name] * spread for name in ("stock", "emigration")}
+
+
 def women(rng, countries):
     by = {"country": countries}
     return {
@@ -563,6 +569,7 @@ CASES = {
     "leslie_matrix": Case(women, mp.leslie_matrix),
     "stable_population": Case(women, mp.stable_population),
     "project_stocks": Case(stocks, mp.project_stocks),
+    "stocks by duration": Case(stocks_by_duration, mp.project_stocks),
 }
 
 #: What is warned of when all of an input is missing in one country

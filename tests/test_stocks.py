@@ -140,7 +140,7 @@ def test_only_what_is_kept_is_returned(case, timing, keep):
     full = mp.project_stocks(**case, timing=timing)
     result = mp.project_stocks(**case, timing=timing, keep=keep)
     names = [keep] if isinstance(keep, str) else keep
-    assert set(result.data_vars) == {*names, "n_negative"}
+    assert set(result.data_vars) == {*names, "n_negative", "n_survival_above_one"}
     for name in names:
         xr.testing.assert_identical(result[name], full[name])
     assert ("time" in result.coords) == ("stock" in names)
@@ -263,3 +263,53 @@ def test_types_that_are_none(case):
     for odd in ("float16", "int32", None, "half"):
         with pytest.raises(mp.SchemaError, match="dtype: expected 'float64' or 'float32'"):
             mp.project_stocks(**case, dtype=odd)
+
+
+# --- by duration of residence
+
+
+@pytest.fixture
+def by_duration(case):
+    shares = xr.DataArray([0.5, 0.3, 0.2], dims="duration", coords={"duration": [0.0, 5.0, 10.0]})
+    return case | {"stock": case["stock"] * shares, "emigration": case["emigration"] * shares}
+
+
+@pytest.mark.parametrize("timing", ["end", "even", "midpoint"])
+def test_the_change_of_a_stock_by_duration(by_duration, timing):
+    result = mp.project_stocks(**by_duration, timing=timing)
+    assert result["stock"].dims == ("birthplace", "time", "duration", "sex", "age")
+    total = result["stock"].sum(["age", "duration"])
+    change = total.diff("time").rename(time="period").assign_coords(period=result["period"])
+    lost = (result["deaths_cohort"] + result["emigrants"]).sum("duration")
+    gained = (result["arrivals"] - lost).sum("age")
+    np.testing.assert_allclose(change.transpose(*gained.dims), gained, rtol=1e-11)
+    # Those who have just come are in the first group of durations, and nobody else is.
+    new = result["stock"].isel(time=1, duration=0)
+    if timing == "end":
+        arrivals = by_duration["arrivals"].isel(period=0).transpose(*new.dims)
+        np.testing.assert_array_equal(new, arrivals)
+
+
+def test_native_born_beside_stocks_by_duration(by_duration):
+    whole = by_duration["stock"].sum(["birthplace", "duration"]) * 20
+    whole = whole.expand_dims(time=[2000.0, 2005.0, 2010.0, 2015.0])
+    result = mp.project_stocks(**by_duration, population=whole)
+    parts = result["stock"].sum(["birthplace", "duration"]) + result["native_born"]
+    np.testing.assert_allclose(parts, whole, rtol=1e-13)
+
+
+def test_durations_that_are_none(by_duration, case):
+    with pytest.raises(mp.SchemaError, match="emigration: has the dim 'duration', and stock has"):
+        mp.project_stocks(**(by_duration | {"stock": case["stock"]}))
+    odd = by_duration["stock"].assign_coords(duration=[0.0, 1.0, 5.0])
+    text = r"stock: dim 'duration'.*\[0.0, 5.0, 10.0\].*got \[0.0, 1.0, 5.0\]"
+    hazards = by_duration["emigration"].assign_coords(duration=[0.0, 1.0, 5.0])
+    with pytest.raises(mp.SchemaError, match=text):
+        mp.project_stocks(**(by_duration | {"stock": odd, "emigration": hazards}))
+    with pytest.raises(mp.AlignmentError, match="'duration'"):
+        mp.project_stocks(**(by_duration | {"stock": odd}))
+    split = case["arrivals"].expand_dims(duration=by_duration["stock"]["duration"])
+    with pytest.raises(mp.SchemaError, match="arrivals: the dim 'duration' is not expected"):
+        mp.project_stocks(**(by_duration | {"arrivals": split}))
+    with pytest.raises(mp.SchemaError, match="net_migration: not with a stock by duration"):
+        mp.project_stocks(by_duration["stock"], case["survival"], net_migration=case["arrivals"])

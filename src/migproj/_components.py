@@ -163,33 +163,36 @@ def _exits(rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: St
     same_grid("emigration", emigration, ways, "population")
     check_rates("emigration", emigration)
     spans = ways.count if "period" in (*survival.dims, *emigration.dims) else 1
-    staying, leaving, _, leaving_half = shares_of_exits(survival, emigration, ways, spans)
+    exits = shares_of_exits(survival, emigration, ways, spans)
+    staying, leaving = (shares.isel(move=0) for shares in exits[:2])
+    leaving_half = exits[3]
     own = staying.isel(age=-1, drop=True)
     return Exits(staying.isel(age=slice(-1)), own, leaving, leaving_half, True)
 
 
 def shares_of_exits(
-    survival: xr.DataArray, emigration: xr.DataArray, ways: Steps, spans: int
+    survival: xr.DataArray, emigration: xr.DataArray, ways: Steps, spans: int, moves: int = 1
 ) -> tuple[xr.DataArray, ...]:
-    """Shares staying and leaving in a step (those already in the open group last) and in half."""
+    """Shares staying and leaving in a step (those already in the open group last) and in half.
+
+    Those of a step have the dim ``move``: by duration of residence, or one for all.
+    """
     from migproj._kernels import stocks as kernels
 
     ages = len(ways.groups)
-    per_period = ("period", "age")
+    cells = ("period", "duration", "age")
+    per_move, per_period = ("period", "move", "age"), ("period", "age")
     return apply(
         kernels.exits,
         [
-            Input("survival", survival, per_period, may_lack=_PERIOD),
-            Input("emigration", emigration, per_period, may_lack=_PERIOD),
+            Input("survival", survival, cells, may_lack=("period", "duration")),
+            Input("emigration", emigration, cells, may_lack=("period", "duration")),
         ],
         [
-            Output(name, per_period, (spans, size))
-            for name, size in (
-                ("staying", ages + 1),
-                ("leaving", ages + 1),
-                ("staying_half", ages),
-                ("leaving_half", ages),
-            )
+            Output("staying", per_move, (spans, moves, ages + 1)),
+            Output("leaving", per_move, (spans, moves, ages + 1)),
+            Output("staying_half", per_period, (spans, ages)),
+            Output("leaving_half", per_period, (spans, ages)),
         ],
         ways.width,
     )

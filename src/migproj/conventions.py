@@ -19,6 +19,7 @@ DIMS: Final[dict[str, str]] = {
     "country": "country or region of residence",
     "region": "one of the regions between which people move",
     "birthplace": "country or region of birth",
+    "duration": "completed years of residence, lower bound of the group; auxiliary duration_width",
     "origin": "where a move starts (flows and hazards only)",
     "destination": "where a move ends (flows and hazards only)",
     "time": "an instant, in decimal years",

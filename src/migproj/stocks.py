@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from migproj._checks import (
 )
 from migproj._choices import choice_codes, float_type, outputs_kept
 from migproj._components import shares_of_exits
-from migproj._diagnostics import counted, finding, warn_findings
+from migproj._diagnostics import above_one, counted, finding, warn_findings
 from migproj._steps import TIMINGS, Steps, along, check_survival_grid, plan, same_grid
 from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
@@ -30,6 +30,7 @@ from migproj.errors import SchemaError
 __all__ = ["project_stocks"]
 
 _PERIOD: Final = ("period",)
+_LAST: Final = ("time", "period", "duration", "sex", "age")
 
 
 def project_stocks(
@@ -49,17 +50,19 @@ def project_stocks(
 
     Parameters
     ----------
-    stock : DataArray (..., age)
+    stock : DataArray (..., [duration,] age)
         People of each birthplace (persons; usually ..., birthplace, sex, age) at the start, in
         groups of one width with an open-ended last one. Where the groups begin above age 0,
         those who enter the youngest are unknown: it is missing from then on, and a group
-        older each step.
-    survival : DataArray (..., [period,] age)
+        older each step. The dim ``duration`` is of completed years of residence by lower bound,
+        in groups one step wide from 0, the last open-ended.
+    survival : DataArray (..., [period,] [duration,] age)
         Survival ratios over one step by the group arrived in.
     arrivals : DataArray (..., [period,] age), optional
         People arriving (persons per period), by age as `timing` has it.
-    emigration : DataArray (..., [period,] age), optional
-        Hazard of leaving the country (1/year), by completed age.
+    emigration : DataArray (..., [period,] [duration,] age), optional
+        Hazard of leaving the country (1/year), for a new place or in return, by completed age
+        (and duration).
     net_migration : DataArray (..., [period,] age), optional
         Net migrants (persons per period), of either sign, instead of the two before.
     timing : {"even", "end", "midpoint"} or DataArray of str (...)
@@ -83,14 +86,17 @@ def project_stocks(
     Dataset
         ``stock`` (..., time, sex, age; persons); ``deaths_cohort``, ``emigrants`` and
         ``arrivals`` or ``net_migration`` as applied (..., period, sex, age; persons per
-        period), by the age arrived in; ``n_negative`` (...) counts cells below 0; with
+        period), by the age arrived in; ``n_negative`` (...) counts cells below 0 and
+        ``n_survival_above_one`` ratios above 1; with durations ``stock``, ``deaths_cohort`` and
+        ``emigrants`` are by duration arrived in as well, before sex and age; with
         `population` also ``native_born`` (..., time, sex, age; persons).
 
     Raises
     ------
     SchemaError, AlignmentError, IntervalError
         As in :func:`project_population`; SchemaError also if `net_migration` comes with
-        `arrivals` or `emigration`, or `population` without the dim birthplace on `stock`.
+        `arrivals` or `emigration` or with durations, or `population` without the dim
+        birthplace on `stock`.
 
     Warns
     -----
@@ -105,6 +111,9 @@ def project_stocks(
     proportion to their hazards, -log S and -log E (constant over the step); where a census
     survival ratio is 1 or more, emigrants are S (1 - E) and deaths 1 - S. Arrivals are exposed
     like the stock: half of them ("even"), for half the step ("midpoint"), or not ("end").
+
+    A step adds one group to the duration of residence, and μ is the mean of the groups at its
+    start and end; those who arrive in the step are in the first group throughout.
 
     References
     ----------
@@ -161,24 +170,34 @@ def project_stocks(
         )
     known = ways.groups.lower[0] == 0
     ages, count = len(ways.groups), ways.count
-    per_period = ("period", "age")
+    durations = _durations(stock, rates, ways)
+    spread = any("duration" in array.dims for array in rates.values())
+    per_period, cells = ("period", "age"), ("period", "duration", "age")
+    sizes = (len(durations or [0]), ages)
     spans = count if any("period" in rates[key].dims for key in rates if key != name) else 1
     hazards = nothing if emigration is None else emigration
-    exits = shares_of_exits(survival, hazards, ways, spans)
+    exits = shares_of_exits(survival, hazards, ways, spans, sizes[0] + 1 if spread else 1)
     results = apply(
         kernels.project_stocks,
         [
-            Input("stock", stock, ("age",)),
-            *(Input("survival", shares, per_period) for shares in exits),
+            Input("stock", stock, ("duration", "age"), may_lack=("duration",)),
+            *(Input("survival", shares, ("period", "move", "age")) for shares in exits[:2]),
+            *(Input("survival", shares, per_period) for shares in exits[2:]),
             Input(name, coming, per_period, may_lack=_PERIOD),
             Input("timing", choice_codes("timing", timing, TIMINGS), dtype=np.int64),
         ],
         [
-            Output("stock", ("time", "age"), (count + 1 if "stock" in kept else 0, ages), stored),
-            *(
-                Output(flow, per_period, (count if flow in kept else 0, ages), stored)
-                for flow in ("deaths_cohort", "emigrants", name)
+            Output(
+                "stock",
+                ("time", "duration", "age"),
+                (count + 1 if "stock" in kept else 0, *sizes),
+                stored,
             ),
+            *(
+                Output(flow, cells, (count if flow in kept else 0, *sizes), stored)
+                for flow in ("deaths_cohort", "emigrants")
+            ),
+            Output(name, per_period, (count if name in kept else 0, ages), stored),
             Output("n_negative", dtype=np.int64),
         ],
         count,
@@ -186,12 +205,53 @@ def project_stocks(
     )
     made = {str(a.name): a for a in results if a.name in (*kept, "n_negative")}
     result = xr.Dataset(made)
-    coords = {key: c for key, c in ways.coords().items() if along(key, c, result)}
+    if not durations and "duration" in result.dims:
+        result = result.isel(duration=0)
+    coords = {**ways.coords(), **_duration_coords(durations, ways)}
+    coords = {key: c for key, c in coords.items() if along(key, c, result)}
     result = _sex_last(result.assign_coords(coords))
     if population is not None:
         result["native_born"] = _native_born(population, result["stock"], ways)
-    warn_findings("project_stocks", _findings(result, survival, ways))
+    result["n_survival_above_one"], above = above_one(survival, "duration")
+    warn_findings("project_stocks", [above, *_findings(result, ways)])
     return result
+
+
+def _durations(stock: xr.DataArray, rates: Mapping[str, xr.DataArray], ways: Steps) -> list[float]:
+    """The groups of duration of residence by their lower bounds, one step wide; or none."""
+    for name, array in rates.items():
+        if "duration" not in array.dims:
+            continue
+        if name in ("arrivals", "net_migration"):
+            raise SchemaError(
+                f"{name}: the dim 'duration' is not expected here; those who arrive in a step are "
+                "in the first group of durations at its end: sum over it"
+            )
+        if "duration" not in stock.dims:
+            raise SchemaError(
+                f"{name}: has the dim 'duration', and stock has not; give the stock at the start "
+                "by duration of residence, with the same groups"
+            )
+    if "duration" not in stock.dims:
+        return []
+    if "net_migration" in rates:
+        raise SchemaError(
+            "net_migration: not with a stock by duration of residence, for who leaves has been "
+            "there for some time; give arrivals and emigration"
+        )
+    lower = [ways.width * k for k in range(stock.sizes["duration"])]
+    labels = stock["duration"].values.tolist() if "duration" in stock.coords else []
+    if labels != lower:
+        raise SchemaError(
+            f"stock: dim 'duration': expected completed years of residence by lower bound, one "
+            f"step wide from 0 ({lower[:5]}), the last open-ended; got {labels[:5]}"
+        )
+    return lower
+
+
+def _duration_coords(lower: Sequence[float], ways: Steps) -> dict[Hashable, Any]:
+    widths = [ways.width] * (len(lower) - 1) + [np.inf]
+    return {"duration": lower, "duration_width": ("duration", widths)} if lower else {}
 
 
 def _flow(
@@ -211,12 +271,12 @@ def _flow(
 
 
 def _sex_last(result: xr.Dataset) -> xr.Dataset:
-    """Dims in the order batch, time or period, sex, age."""
+    """Dims in the order batch, time or period, duration, sex, age."""
     if "sex" not in result.dims:
         return result
     ordered = {}
     for name, array in result.data_vars.items():
-        tail = [dim for dim in ("time", "period", "sex", "age") if dim in array.dims]
+        tail = [dim for dim in _LAST if dim in array.dims]
         ordered[name] = array.transpose(..., *tail) if "age" in tail else array
     return result.assign(ordered)
 
@@ -230,7 +290,9 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
     check_dims("population", population, "time", "age")
     check_counts("population", population)
     same_grid("population", population, ways, "stock")
-    abroad = stock.sum("birthplace", skipna=False, dtype=np.float64)
+    over = [dim for dim in ("birthplace", "duration") if dim in stock.dims]
+    abroad = stock.sum(over, skipna=False, dtype=np.float64)
+    abroad = abroad.drop_vars("duration_width", errors="ignore")
     check_same_places("population", population, "stock over birthplaces", abroad)
     check_labels_match({"stock": abroad, "population": population}, dims=dict.fromkeys(abroad.dims))
     native = population.drop_vars(["period"], errors="ignore") - abroad
@@ -241,9 +303,8 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
     return native.rename("native_born").assign_attrs(units=VARIABLES["native_born"].units)
 
 
-def _findings(result: xr.Dataset, survival: xr.DataArray, ways: Steps) -> list[str]:
+def _findings(result: xr.Dataset, ways: Steps) -> list[str]:
     found = [
-        finding("survival ratios above 1", survival > 1),
         counted("negative stock", result["n_negative"], result["stock"])
         if "stock" in result
         else finding("negative stock", result["n_negative"] > 0),

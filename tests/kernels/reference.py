@@ -371,6 +371,38 @@ def step_stock(P0, S, arrivals, hazard, timing, years, entering=0.0):
     return P1, deaths, emigrants
 
 
+def step_stock_by_duration(P0, S, arrivals, hazard, timing, years):
+    """The same by duration of residence (rows: completed steps, the last open-ended) and age.
+
+    S and the hazards are by both; those who arrive are in the first duration throughout.
+    """
+    M = arrivals
+    durations, ages = P0.shape
+    P1, deaths, emigrants = (np.zeros(P0.shape) for _ in range(3))
+
+    def carry(people, d0, x0, d1, x1, part=1.0):
+        """Move on by an age group and a duration, with hazards over a part of the step."""
+        s = S[d1, x1] ** part
+        mean_hazard = (hazard[d0, x0] + hazard[d1, x1]) / 2 if x0 >= 0 else hazard[d1, x1] / 2
+        e = math.exp(-years * part * mean_hazard)
+        lost = people * (1 - s * e)
+        left = 0.0 if e == 1 else lost * math.log(e) / (math.log(e) + math.log(s))
+        P1[d1, x1] += people * s * e
+        emigrants[d1, x1] += left
+        deaths[d1, x1] += lost - left
+
+    for x0 in range(ages):
+        x1 = min(x0 + 1, ages - 1)
+        for d0 in range(durations):
+            carry(P0[d0, x0], d0, x0, min(d0 + 1, durations - 1), x1)
+        if timing == "even":
+            carry(M[x0] / 2, 0, x0, 0, x1)
+        if timing == "midpoint":
+            carry(M[x0], 0, x0 - 1, 0, x0, part=0.5)
+    P1[0] += {"end": M, "even": M / 2, "midpoint": 0 * M}[timing]
+    return P1, deaths, emigrants
+
+
 # --- regions ------------------------------------------------------------------------------------
 
 

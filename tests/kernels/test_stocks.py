@@ -158,15 +158,17 @@ def test_project_stocks_gathers_rows_and_scatters_results():
     rates = {name: inputs[name] for name in ("survival", "emigration")}
     rows = {name: reference.picks(rng, n, len(x)) for name, x in inputs.items()}
     rows["timing"] = reference.picks(rng, n, 3)
-    exits = [np.full((n, PERIODS, ages + (k < 2)), np.nan) for k in range(4)]
-    paired = [x for name, rate in rates.items() for x in (rate, rows[name])]
+    exits = [np.full((n, PERIODS, 1, ages + 1), np.nan) for _ in range(2)]
+    exits += [np.full((n, PERIODS, ages), np.nan) for _ in range(2)]
+    paired = [x for name, rate in rates.items() for x in (rate[:, :, None], rows[name])]
     exit_row = rng.permutation(n)
     run(kernels.exits, n, *(*paired, *exits, exit_row, 10.0))
     out_row = rng.permutation(n)
-    outs = [np.full((n, PERIODS + (k == 0), ages), np.nan) for k in range(4)]
+    outs = [np.full((n, PERIODS + (k == 0), 1, ages), np.nan) for k in range(3)]
+    outs.append(np.full((n, PERIODS, ages), np.nan))
     negative = np.full(n, -1)
     arrays = [
-        (inputs["stock"], rows["stock"]),
+        (inputs["stock"][:, None], rows["stock"]),
         *((share, exit_row) for share in exits),
         (inputs["arrivals"], rows["arrivals"]),
         (codes, rows["timing"]),
@@ -177,7 +179,74 @@ def test_project_stocks_gathers_rows_and_scatters_results():
         drawn = {name: x[rows[name][b]] for name, x in inputs.items()}
         o = out_row[b]
         want = project(drawn, TIMINGS[codes[rows["timing"][b]]])
-        assert_projected(dict(zip(NAMES, [x[o] for x in outs[:3]], strict=True)), want)
+        assert_projected(dict(zip(NAMES, [x[o][:, 0] for x in outs[:3]], strict=True)), want)
         applied = np.broadcast_to(drawn["arrivals"], (PERIODS, ages))
         np.testing.assert_array_equal(outs[3][o], applied)
         assert negative[o] == 0
+
+
+# --- by duration of residence
+
+
+def by_duration(rng, durations):
+    """Stock and rates by duration for three birthplaces, labelled."""
+    drawn = draw(rng, 3)
+    arrays = labelled(drawn)
+    spread = xr.DataArray(
+        rng.uniform(0.5, 1.0, (durations, len(AGES))),
+        dims=("duration", "age"),
+        coords={"duration": 10.0 * np.arange(durations), **mp.age_coords(AGES)},
+    )
+    for name in ("stock", "survival", "emigration"):
+        arrays[name] = (
+            arrays[name].clip(max=0.95) if name == "survival" else arrays[name]
+        ) * spread
+    arrays["survival"] = arrays["survival"].clip(min=0.1)
+    return arrays
+
+
+@pytest.mark.parametrize("durations", [1, 2, 3, 5])
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_a_stock_by_duration(timing, durations):
+    arrays = by_duration(np.random.default_rng(60), durations)
+    result = mp.project_stocks(**arrays, timing=timing)
+    assert result["stock"].dims == ("birthplace", "time", "duration", "age")
+    assert result["emigrants"].dims == ("birthplace", "period", "duration", "age")
+    assert result["arrivals"].dims == ("birthplace", "period", "age")
+    assert result["duration_width"].values.tolist() == [10.0] * (durations - 1) + [np.inf]
+    for place in PLACES:
+        one = {name: array.sel(birthplace=place) for name, array in arrays.items()}
+        people = one["stock"].transpose("duration", "age").values
+        for p in range(PERIODS):
+            S, mu = (
+                one[k].isel(period=p).transpose("duration", "age").values
+                for k in ("survival", "emigration")
+            )
+            M = one["arrivals"].isel(period=p).values
+            people, dead, left = reference.step_stock_by_duration(people, S, M, mu, timing, 10.0)
+            got = result.sel(birthplace=place)
+            np.testing.assert_allclose(got["stock"].isel(time=p + 1), people, rtol=1e-12)
+            for name, want in (("deaths_cohort", dead), ("emigrants", left)):
+                np.testing.assert_allclose(
+                    got[name].isel(period=p), want, rtol=1e-12, atol=1e-9, err_msg=name
+                )
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_durations_add_up_to_a_stock_without_where_rates_are_the_same(timing):
+    arrays = by_duration(np.random.default_rng(61), 4)
+    for name in ("survival", "emigration"):
+        arrays[name] = arrays[name].isel(duration=0, drop=True)
+    split = mp.project_stocks(**arrays, timing=timing)
+    whole = mp.project_stocks(
+        **(arrays | {"stock": arrays["stock"].sum("duration")}), timing=timing
+    )
+    for name in NAMES:
+        got = split[name].sum("duration").transpose(*whole[name].dims)
+        np.testing.assert_allclose(got, whole[name], rtol=1e-12, atol=1e-9, err_msg=name)
+    assert (whole["n_negative"] == split["n_negative"]).all()
+    # and with rates by duration that happen to be equal, bit for bit
+    durations = split["duration"].drop_vars("duration_width", errors="ignore")
+    spread = {n: arrays[n].expand_dims(duration=durations) for n in ("survival", "emigration")}
+    again = mp.project_stocks(**(arrays | spread), timing=timing)
+    xr.testing.assert_identical(again, split)

@@ -30,11 +30,11 @@ def _leaving(survival: float, stayers: float) -> float:
 def exits(
     lo: int,
     hi: int,
-    survival: FloatArray,  # (rows, periods or 1, ages): by age of arrival
+    survival: FloatArray,  # (rows, periods or 1, durations or 1, ages): by groups of arrival
     survival_row: IntArray,
-    hazard: FloatArray,  # (rows, periods or 1, ages): of emigrating, a year, by completed age
+    hazard: FloatArray,  # (rows, periods or 1, durations or 1, ages): of emigrating, a year
     hazard_row: IntArray,
-    staying: FloatArray,  # outputs (rows, periods, ages + 1): see below
+    staying: FloatArray,  # outputs (rows, periods, moves, ages + 1): see below
     leaving: FloatArray,
     staying_half: FloatArray,  # (rows, periods, ages): over the second half of the step
     leaving_half: FloatArray,
@@ -43,40 +43,53 @@ def exits(
 ) -> None:
     """Shares who stay and live, and who emigrate, by the group arrived in.
 
-    The last entry is for those already in the open-ended group, who stay exposed to its own
-    hazard. The stocks of all birthplaces that share survival and hazards share these.
+    The last age is for those already in the open-ended group, who stay exposed to its own
+    hazard. Moves in duration of residence are into each group, from the one before (those
+    arriving in the step into the first, where they always were), and last those already in the
+    open-ended one; or one move that stands for all. The stocks of all birthplaces that share
+    survival and hazards share these.
     """
-    ages = survival.shape[2]
+    ages = survival.shape[3]
+    moves = staying.shape[2]
     for b in range(lo, hi):
         o = out_row[b]
+        r = survival_row[b]
+        h = hazard_row[b]
         for p in range(staying.shape[1]):
             ps = min(p, survival.shape[1] - 1)
             ph = min(p, hazard.shape[1] - 1)
-            for i in range(ages):
-                s = survival[survival_row[b], ps, i]
-                mu = hazard[hazard_row[b], ph, i]
-                if i > 0:
-                    mu += hazard[hazard_row[b], ph, i - 1]
+            for move in range(moves):
+                into = min(move, max(moves - 2, 0))
+                ds = min(into, survival.shape[2] - 1)
+                dh = min(into, hazard.shape[2] - 1)
+                dh_from = min(max(move - 1, 0), hazard.shape[2] - 1)
+                for i in range(ages):
+                    s = survival[r, ps, ds, i]
+                    mu = hazard[h, ph, dh, i]
+                    if i > 0:
+                        mu += hazard[h, ph, dh_from, i - 1]
+                    stay = math.exp(-0.5 * step * mu)
+                    staying[o, p, move, i] = s * stay
+                    leaving[o, p, move, i] = _leaving(s, stay)
+                    if move == 0:
+                        staying_half[o, p, i] = math.sqrt(s * stay)
+                        leaving_half[o, p, i] = _leaving(math.sqrt(s), math.sqrt(stay))
+                s = survival[r, ps, ds, ages - 1]
+                mu = hazard[h, ph, dh, ages - 1] + hazard[h, ph, dh_from, ages - 1]
                 stay = math.exp(-0.5 * step * mu)
-                staying[o, p, i] = s * stay
-                leaving[o, p, i] = _leaving(s, stay)
-                staying_half[o, p, i] = math.sqrt(s * stay)
-                leaving_half[o, p, i] = _leaving(math.sqrt(s), math.sqrt(stay))
-            s = survival[survival_row[b], ps, ages - 1]
-            stay = math.exp(-step * hazard[hazard_row[b], ph, ages - 1])
-            staying[o, p, ages] = s * stay
-            leaving[o, p, ages] = _leaving(s, stay)
+                staying[o, p, move, ages] = s * stay
+                leaving[o, p, move, ages] = _leaving(s, stay)
 
 
 @kernel
 def project_stocks(
     lo: int,
     hi: int,
-    start: FloatArray,  # (rows, ages)
+    start: FloatArray,  # (rows, durations, ages)
     start_row: IntArray,
-    staying: FloatArray,  # (rows, periods or 1, ages + 1): see exits
+    staying: FloatArray,  # (rows, periods or 1, moves, ages + 1): see exits
     staying_row: IntArray,
-    leaving: FloatArray,  # (rows, periods or 1, ages + 1)
+    leaving: FloatArray,  # (rows, periods or 1, moves, ages + 1)
     leaving_row: IntArray,
     staying_half: FloatArray,  # (rows, periods or 1, ages)
     staying_half_row: IntArray,
@@ -86,18 +99,21 @@ def project_stocks(
     arrivals_row: IntArray,
     timing: IntArray,  # (rows): codes above
     timing_row: IntArray,
-    stock: FloatArray,  # outputs (rows, periods + 1, ages); no periods: not wanted
-    deaths: FloatArray,  # (rows, periods, ages): by age of arrival
-    emigrants: FloatArray,  # (rows, periods, ages): by age of arrival
+    stock: FloatArray,  # outputs (rows, periods + 1, durations, ages); no periods: not wanted
+    deaths: FloatArray,  # (rows, periods, durations, ages): by groups of arrival
+    emigrants: FloatArray,  # (rows, periods, durations, ages): by groups of arrival
     applied: FloatArray,  # (rows, periods, ages)
     n_negative: IntArray,  # (rows)
     out_row: IntArray,
     periods: int,
     entering: float,  # people entering the first group: 0 from age 0, else unknown (NaN)
 ) -> None:
-    ages = uintp(start.shape[1])
+    durations = start.shape[1]
+    ages = start.shape[2]
+    row = durations * ages
+    moves = staying.shape[2]
     one = uintp(1)
-    last = ages - one
+    last = uintp(ages - 1)
     start_ = start.reshape(-1)
     staying_ = staying.reshape(-1)
     leaving_ = leaving.reshape(-1)
@@ -108,84 +124,95 @@ def project_stocks(
     keeps_stock = stock.shape[1] > 0
     keeps_deaths = deaths.shape[1] > 0
     keeps_emigrants = emigrants.shape[1] > 0
-    stock_ = stock.reshape(-1) if keeps_stock else np.empty(2 * start.shape[1])
-    deaths_ = deaths.reshape(-1) if keeps_deaths else np.empty(start.shape[1])
-    emigrants_ = emigrants.reshape(-1) if keeps_emigrants else np.empty(start.shape[1])
+    stock_ = stock.reshape(-1) if keeps_stock else np.empty(2 * row)
+    deaths_ = deaths.reshape(-1) if keeps_deaths else np.empty(row)
+    emigrants_ = emigrants.reshape(-1) if keeps_emigrants else np.empty(row)
     applied_ = applied.reshape(-1)
     for b in range(lo, hi):
         o = out_row[b]
         code = timing[timing_row[b]]
-        source = uintp(start_row[b]) * ages
-        now = uintp(o * (periods + 1)) * ages if keeps_stock else uintp(0)
-        for k in range(ages):
-            stock_[now + uintp(k)] = start_[source + uintp(k)]
+        now = o * (periods + 1) * row if keeps_stock else 0
+        for k in range(uintp(row)):
+            stock_[uintp(now) + uintp(k)] = start_[uintp(start_row[b] * row) + uintp(k)]
         negative = 0
         for p in range(periods):
-            s = uintp(staying_row[b] * staying.shape[1] + min(p, staying.shape[1] - 1))
-            s = s * (ages + one)
-            e = uintp(leaving_row[b] * leaving.shape[1] + min(p, leaving.shape[1] - 1))
-            e = e * (ages + one)
-            m = uintp(arrivals_row[b] * arrivals.shape[1] + min(p, arrivals.shape[1] - 1)) * ages
-            out = uintp(o * periods + p) * ages
-            d = out if keeps_deaths else uintp(0)
-            w = out if keeps_emigrants else uintp(0)
-            new = now + ages if keeps_stock else ages - now
+            s = staying_row[b] * staying.shape[1] + min(p, staying.shape[1] - 1)
+            s = s * moves * (ages + 1)
+            e = leaving_row[b] * leaving.shape[1] + min(p, leaving.shape[1] - 1)
+            e = e * moves * (ages + 1)
+            m = uintp((arrivals_row[b] * arrivals.shape[1] + min(p, arrivals.shape[1] - 1)) * ages)
+            flow = o * periods + p
+            d = flow * row if keeps_deaths else 0
+            w = flow * row if keeps_emigrants else 0
+            new = now + row if keeps_stock else row - now
             half = 0.5 if code == EVEN else 1.0  # of the arrivals, those at the end of the step
-
-            # Everyone moves on by one group. Nobody survives from nobody, whatever the ratio (two
-            # censuses tell none).
-            for k in range(one, ages):
-                i = uintp(k)
-                exposed = stock_[now + i - one]
-                if code == EVEN:
-                    exposed += half * arrivals_[m + i - one]
-                nobody = exposed == 0.0
-                alive = 0.0 if nobody else staying_[s + i] * exposed
-                left = 0.0 if nobody else leaving_[e + i] * exposed
-                stock_[new + i] = alive
-                emigrants_[w + i] = left
-                deaths_[d + i] = exposed - alive - left
-            alive = 0.0 if entering == 0.0 else entering
-            stock_[new] = alive
-            emigrants_[w] = alive
-            deaths_[d] = alive
-            if ages > one:
-                # Those already in the open-ended group.
-                exposed = stock_[now + last]
-                if code == EVEN:
-                    exposed += half * arrivals_[m + last]
-                nobody = exposed == 0.0
-                alive = 0.0 if nobody else staying_[s + ages] * exposed
-                left = 0.0 if nobody else leaving_[e + ages] * exposed
-                stock_[new + last] += alive
-                emigrants_[w + last] += left
-                deaths_[d + last] += exposed - alive - left
-
+            for into in range(durations):
+                # From the group before, and into the last from itself as well.
+                sources = 2 if into == durations - 1 and durations > 1 else 1
+                for source in range(sources):
+                    since = into if source == 1 or durations == 1 else into - 1
+                    arriving = code == EVEN and into == 0
+                    move = uintp(min(into + source, moves - 1))
+                    n = uintp(now + since * ages)
+                    x = uintp(s) + move * uintp(ages + 1)
+                    y = uintp(e) + move * uintp(ages + 1)
+                    to = uintp(new + into * ages)
+                    out = uintp(w + into * ages)
+                    lost = uintp(d + into * ages)
+                    if source == 0:
+                        stock_[to] = entering
+                        emigrants_[out] = entering
+                        deaths_[lost] = entering
+                    # Everyone moves on by one age group. Nobody survives from nobody, whatever
+                    # the ratio (two censuses tell none).
+                    for k in range(last):
+                        i = uintp(k)
+                        j = i + one
+                        exposed = stock_[n + i] if since >= 0 else 0.0
+                        if arriving:
+                            exposed += half * arrivals_[m + i]
+                        nobody = exposed == 0.0
+                        alive = 0.0 if nobody else staying_[x + j] * exposed
+                        left = 0.0 if nobody else leaving_[y + j] * exposed
+                        dead = exposed - alive - left
+                        if source == 1:
+                            alive += stock_[to + j]
+                            left += emigrants_[out + j]
+                            dead += deaths_[lost + j]
+                        stock_[to + j] = alive
+                        emigrants_[out + j] = left
+                        deaths_[lost + j] = dead
+                    if ages > 1:  # those already in the open-ended group
+                        exposed = stock_[n + last] if since >= 0 else 0.0
+                        if arriving:
+                            exposed += half * arrivals_[m + last]
+                        nobody = exposed == 0.0
+                        alive = 0.0 if nobody else staying_[x + last + one] * exposed
+                        left = 0.0 if nobody else leaving_[y + last + one] * exposed
+                        stock_[to + last] += alive
+                        emigrants_[out + last] += left
+                        deaths_[lost + last] += exposed - alive - left
             if code == MIDPOINT:
-                h = uintp(
-                    staying_half_row[b] * staying_half.shape[1] + min(p, staying_half.shape[1] - 1)
-                )
-                h = h * ages
-                g = uintp(
-                    leaving_half_row[b] * leaving_half.shape[1] + min(p, leaving_half.shape[1] - 1)
-                )
-                g = g * ages
-                for k in range(ages):
+                h = staying_half_row[b] * staying_half.shape[1]
+                h = (h + min(p, staying_half.shape[1] - 1)) * ages
+                g = leaving_half_row[b] * leaving_half.shape[1]
+                g = (g + min(p, leaving_half.shape[1] - 1)) * ages
+                for k in range(uintp(ages)):
                     i = uintp(k)
                     came = arrivals_[m + i]
-                    kept = staying_half_[h + i] * came
-                    left = leaving_half_[g + i] * came
-                    stock_[new + i] += kept
-                    emigrants_[w + i] += left
-                    deaths_[d + i] += came - kept - left
+                    kept = staying_half_[uintp(h) + i] * came
+                    left = leaving_half_[uintp(g) + i] * came
+                    stock_[uintp(new) + i] += kept
+                    emigrants_[uintp(w) + i] += left
+                    deaths_[uintp(d) + i] += came - kept - left
             else:
-                for k in range(ages):
-                    stock_[new + uintp(k)] += half * arrivals_[m + uintp(k)]
+                for k in range(uintp(ages)):
+                    stock_[uintp(new) + uintp(k)] += half * arrivals_[m + uintp(k)]
             if applied.shape[1] > 0:
-                for k in range(ages):
-                    applied_[out + uintp(k)] = arrivals_[m + uintp(k)]
-            for k in range(ages):
-                if stock_[new + uintp(k)] < 0.0:
+                for k in range(uintp(ages)):
+                    applied_[uintp(flow * ages) + uintp(k)] = arrivals_[m + uintp(k)]
+            for k in range(uintp(row)):
+                if stock_[uintp(new) + uintp(k)] < 0.0:
                     negative += 1
             now = new
         n_negative[o] = negative
