@@ -26,6 +26,7 @@ FLOW = [
     ["stable"],
     ["stocks"],
     ["multiregional"],
+    ["world"],
     ["indicators"],
     ["scenarios"],
     ["datasets"],

@@ -19,6 +19,7 @@ from migproj.schedules import flow_difference
 from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
+from migproj.world import project_world
 
 __all__ = [
     "AlignmentError",
@@ -41,6 +42,7 @@ __all__ = [
     "project_population",
     "project_regions",
     "project_stocks",
+    "project_world",
     "regroup_ages",
     "scenarios",
     "separation_factors",

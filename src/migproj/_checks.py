@@ -18,7 +18,9 @@ __all__ = [
     "check_dims",
     "check_finite",
     "check_labels_match",
+    "check_labels_of",
     "check_lacks",
+    "check_none_within",
     "check_numbers",
     "check_of_women",
     "check_rates",
@@ -134,6 +136,47 @@ def check_numbers(name: str, array: xr.DataArray) -> None:
         raise SchemaError(
             f"{name}: expected numbers, got dtype {array.dtype}{sample}; convert with "
             f"{name}.astype(float) after mending what is not a number"
+        )
+
+
+def check_labels_of(
+    name: str, array: xr.DataArray, dim: str, of: str, source: xr.DataArray, whose: str, mend: str
+) -> None:
+    """`array` has along `dim` the labels of the dim `whose` of `source`, in their order."""
+    if dim not in array.indexes:
+        raise SchemaError(
+            f"{name}: dim {dim!r} has no labels; nothing is aligned by position: "
+            f"{name}.assign_coords({dim}={of}[{whose!r}].values) if they are in that order"
+        )
+    expected, got = source.indexes[whose], array.indexes[dim]
+    if len(expected) == len(got) and bool((expected == got).all()):
+        return
+    missing = expected[~expected.isin(got)].tolist()
+    extra = got[~got.isin(expected)].tolist()
+    fault = (
+        f"missing: {missing[:5]}, not expected: {extra[:5]}. {mend}"
+        if missing or extra
+        else f"in another order: expected {expected.tolist()[:5]}, got {got.tolist()[:5]}; "
+        f"{name}.sel({dim}={of}[{whose!r}].values) brings them into line"
+    )
+    raise AlignmentError(
+        f"{name}: dim {dim!r}: expected the {len(expected)} labels of {whose!r} of {of}, got "
+        f"{len(got)}; {fault}"
+    )
+
+
+def check_none_within(name: str, moves: xr.DataArray, why: str) -> None:
+    """Nobody moves from a place to itself: 0, or missing, as tables of moves have it."""
+    if _is_lazy(moves):
+        return
+    origin, destination = moves["origin"], moves["destination"]
+    within = (moves != 0) & moves.notnull() & (origin.drop_vars("origin") == destination)
+    within = within.transpose(*moves.dims)
+    if within.any():
+        raise SchemaError(
+            f"{name}: expected 0 where origin is destination, got {int(within.sum())} other "
+            f"value(s): {'; '.join(where(moves, np.asarray(within.values)))}; {why}: "
+            f"{name}.where({name}['origin'] != {name}['destination'], 0.0)"
         )
 
 

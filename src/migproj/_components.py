@@ -87,10 +87,12 @@ def components(
     scaling: str = "proportional",
     missing: str = "raise",
     observed: bool = False,
+    exits: bool = True,
 ) -> Components:
     """Check the inputs of a projection (`given` by the names of its parameters) together.
 
-    The population is that at the start or, if `observed`, that at all instants.
+    The population is that at the start or, if `observed`, that at all instants. Without `exits`
+    shares who stay and leave are not worked out (for kernels that do so themselves).
     """
     check_dims("population", population, *(("time",) if observed else ()), "sex", "age")
     check_sexes("population", population, both=True)
@@ -129,7 +131,7 @@ def components(
     return Components(
         ways=ways,
         population=population,
-        exits=_exits(rates, population, ways),
+        exits=_exits(rates, population, ways, exits),
         fertility=fertility,
         level=level,
         ratio=rates["sex_ratio_at_birth"],
@@ -152,16 +154,19 @@ def _check_places(population: xr.DataArray, rates: Mapping[str, xr.DataArray]) -
     check_labels_match(given, dims=batch)
 
 
-def _exits(rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: Steps) -> Exits:
+def _exits(
+    rates: Mapping[str, xr.DataArray], population: xr.DataArray, ways: Steps, wanted: bool
+) -> Exits:
     """Survival alone, or shared with emigration."""
     survival = rates["survival"]
-    if "emigration" not in rates:
+    if "emigration" in rates:
+        same_grid("emigration", rates["emigration"], ways, "population")
+        check_rates("emigration", rates["emigration"])
+    if "emigration" not in rates or not wanted:
         nobody = zeros(population, ways.groups)
         beside = xr.concat([nobody, nobody.isel(age=[-1])], "age").drop_vars("age")
         return Exits(survival, survival.isel(age=-1, drop=True), beside, nobody, False)
     emigration = rates["emigration"]
-    same_grid("emigration", emigration, ways, "population")
-    check_rates("emigration", emigration)
     spans = ways.count if "period" in (*survival.dims, *emigration.dims) else 1
     exits = shares_of_exits(survival, emigration, ways, spans)
     staying, leaving = (shares.isel(move=0) for shares in exits[:2])

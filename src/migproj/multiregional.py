@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
@@ -13,17 +12,18 @@ from migproj._checks import (
     as_number,
     check_dims,
     check_labels_match,
+    check_labels_of,
     check_lacks,
+    check_none_within,
     check_rates,
     check_sexes,
-    where,
 )
 from migproj._choices import outputs_kept
 from migproj._components import Components, components
 from migproj._diagnostics import above_one, warn_findings
 from migproj._steps import along, same_grid
 from migproj.conventions import FEMALE
-from migproj.errors import AlignmentError, SchemaError
+from migproj.errors import SchemaError
 
 __all__ = ["project_regions"]
 
@@ -219,47 +219,11 @@ def _checked(
         "moves": moves,
     }
     check_labels_match(by_region, dims=["region", "sex"])
+    mend = (
+        "Moves from and to places outside are no moves between regions; leave them out, and give 0 "
+        "where nobody moves"
+    )
     for dim in ("origin", "destination"):
-        _check_ends(moves, dim, population)
-    _check_diagonal(moves)
+        check_labels_of("moves", moves, dim, "population", population, "region", mend)
+    check_none_within("moves", moves, "who stays follows from the hazards of leaving")
     return parts
-
-
-def _check_ends(moves: xr.DataArray, dim: str, population: xr.DataArray) -> None:
-    """Moves start, or end, in the regions of the population, in their order."""
-    if dim not in moves.indexes:
-        raise SchemaError(
-            f"moves: dim {dim!r} has no labels; nothing is aligned by position: "
-            f"moves.assign_coords({dim}=population['region'].values) if they are in that order"
-        )
-    expected, got = population.indexes["region"], moves.indexes[dim]
-    if len(expected) == len(got) and bool((expected == got).all()):
-        return
-    missing = expected[~expected.isin(got)].tolist()
-    extra = got[~got.isin(expected)].tolist()
-    fault = (
-        f"missing: {missing[:5]}, not expected: {extra[:5]}. Moves from and to places outside are "
-        "no moves between regions; leave them out, and give 0 where nobody moves"
-        if missing or extra
-        else f"in another order: expected {expected.tolist()[:5]}, got {got.tolist()[:5]}; "
-        f"moves.sel({dim}=population['region'].values) brings them into line"
-    )
-    raise AlignmentError(
-        f"moves: dim {dim!r}: expected the {len(expected)} labels of 'region' of population, got "
-        f"{len(got)}; {fault}"
-    )
-
-
-def _check_diagonal(moves: xr.DataArray) -> None:
-    """Nobody moves from a region to itself: 0, or missing, as tables of moves have it."""
-    if moves.chunks is not None:
-        return
-    origin, destination = moves["origin"], moves["destination"]
-    within = (moves != 0) & moves.notnull() & (origin.drop_vars("origin") == destination)
-    within = within.transpose(*moves.dims)
-    if within.any():
-        raise SchemaError(
-            f"moves: expected 0 where origin is destination, got {int(within.sum())} other "
-            f"value(s): {'; '.join(where(moves, np.asarray(within.values)))}; who stays follows "
-            "from the hazards of leaving: moves.where(moves['origin'] != moves['destination'], 0.0)"
-        )

@@ -403,6 +403,46 @@ def step_stock_by_duration(P0, S, arrivals, hazard, timing, years):
     return P1, deaths, emigrants
 
 
+def step_world(N, S, hazard, fertility, srb, destinations, years, women):
+    """One step of people by country, birthplace, sex and age.
+
+    `destinations`: (birthplace, origin, destination); the rates have all dims, and `fertility`
+    a rate for every age group by country and birthplace.
+    """
+    countries, ages = len(N), N.shape[3]
+    zeros = {
+        name: np.zeros(N.shape) for name in ("stock", "deaths_cohort", "emigrants", "arrivals")
+    }
+    births = np.zeros((countries, countries, 2, ages))
+
+    def carry(people, c, b, sex, x0, x1):
+        s = S[c, b, sex, x1]
+        mu = (hazard[c, b, sex, x1] + (hazard[c, b, sex, x0] if x0 >= 0 else 0.0)) / 2
+        e = math.exp(-years * mu)
+        lost = people * (1 - s * e)
+        left = 0.0 if e == 1 else lost * math.log(e) / (math.log(e) + math.log(s))
+        zeros["stock"][c, b, sex, x1] += people * s * e
+        zeros["emigrants"][c, b, sex, x1] += left
+        zeros["deaths_cohort"][c, b, sex, x1] += lost - left
+        for d in range(countries):
+            came = destinations[b, c, d] * left
+            zeros["arrivals"][d, b, sex, x1] += came
+            zeros["stock"][d, b, sex, x1] += came
+
+    for c, b, sex, x in np.ndindex(N.shape):
+        carry(N[c, b, sex, x], c, b, sex, x, min(x + 1, ages - 1))
+    for c in range(countries):
+        for b in range(countries):
+            exposed = (N[c, b, women] + zeros["stock"][c, b, women]) / 2
+            born = years * fertility[c, b] * exposed
+            births[c, b, women] = born / (1 + srb[c])
+            births[c, b, 1 - women] = born * srb[c] / (1 + srb[c])
+    for c in range(countries):
+        for sex in range(2):
+            carry(births[c, :, sex].sum(), c, c, sex, -1, 0)
+    return {**zeros, "births": births}
+
+
 # --- regions ------------------------------------------------------------------------------------
 
 

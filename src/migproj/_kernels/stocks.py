@@ -216,3 +216,232 @@ def project_stocks(
                     negative += 1
             now = new
         n_negative[o] = negative
+
+
+@helper
+def _exit_shares(
+    survival: FloatArray,  # from `at` on: ages
+    at: int,
+    hazard: FloatArray,
+    by: int,
+    ages: int,
+    step: float,
+    staying: FloatArray,  # outputs (ages + 1) from `to` on, see exits
+    leaving: FloatArray,
+    to: int,
+) -> None:
+    for i in range(ages + 1):
+        into = min(i, ages - 1)
+        mu = hazard[by + into]
+        if i > 0:
+            mu += hazard[by + i - 1]
+        stay = math.exp(-0.5 * step * mu)
+        staying[to + i] = survival[at + into] * stay
+        leaving[to + i] = _leaving(survival[at + into], stay)
+
+
+@helper
+def _leave_or_stay(
+    people: FloatArray,  # (ages) from `now` on
+    now: int,
+    staying: FloatArray,  # (ages + 1) from `by` on
+    leaving: FloatArray,
+    by: int,
+    ages: int,
+    after: FloatArray,  # outputs (ages) from `to` on: all but the youngest
+    to: int,
+    emigrants: FloatArray,
+    out: int,
+    deaths: FloatArray,
+    lost: int,
+) -> None:
+    for i in range(1, ages + 1):
+        j = min(i, ages - 1)
+        exposed = people[now + i - 1]
+        nobody = exposed == 0.0
+        alive = 0.0 if nobody else staying[by + i] * exposed
+        left = 0.0 if nobody else leaving[by + i] * exposed
+        dead = exposed - alive - left
+        if i == ages:  # those already in the open-ended group
+            alive += after[to + j]
+            left += emigrants[out + j]
+            dead += deaths[lost + j]
+        after[to + j] = alive
+        emigrants[out + j] = left
+        deaths[lost + j] = dead
+
+
+@helper
+def _allot(
+    emigrants: FloatArray,  # (countries, birthplaces, cells) from `out` on
+    out: int,
+    destinations: FloatArray,  # (birthplaces or 1, origins, destinations) from `at` on
+    at: int,
+    many: bool,  # whether they differ by birthplace
+    countries: int,
+    cells: int,
+    arrivals: FloatArray,  # output (countries, birthplaces, cells) from `to` on
+    to: int,
+) -> None:
+    for k in range(uintp(countries * countries * cells)):
+        arrivals[uintp(to) + uintp(k)] = 0.0
+    for b in range(countries):
+        of = at + (b * countries * countries if many else 0)
+        for c in range(countries):
+            source = uintp(out + (c * countries + b) * cells)
+            for d in range(countries):
+                share = destinations[uintp(of + c * countries + d)]
+                if share != 0.0:
+                    target = uintp(to + (d * countries + b) * cells)
+                    for k in range(uintp(cells)):
+                        arrivals[target + uintp(k)] += share * emigrants[source + uintp(k)]
+
+
+@kernel
+def project_world(
+    lo: int,
+    hi: int,
+    start: FloatArray,  # (rows, countries, birthplaces, sexes, ages): the same countries twice
+    start_row: IntArray,
+    survival: FloatArray,  # (rows, periods or 1, countries or 1, birthplaces or 1, sexes, ages)
+    survival_row: IntArray,
+    hazard: FloatArray,  # (rows, periods or 1, countries or 1, birthplaces or 1, sexes or 1, ages)
+    hazard_row: IntArray,
+    fertility: FloatArray,  # (rows, periods or 1, countries or 1, birthplaces or 1, fertile ages)
+    fertility_row: IntArray,
+    ratio: FloatArray,  # (rows, periods or 1, countries or 1): males per female at birth
+    ratio_row: IntArray,
+    destinations: FloatArray,  # (rows, periods or 1, birthplaces or 1, origins, destinations)
+    destinations_row: IntArray,
+    stock: FloatArray,  # outputs (rows, periods + 1, countries, birthplaces, sexes, ages)
+    births: FloatArray,  # (rows, periods, countries, birthplaces of mothers, sexes, fertile ages)
+    deaths: FloatArray,  # (rows, periods, countries, birthplaces, sexes, ages)
+    emigrants: FloatArray,  # (rows, periods, countries, birthplaces, sexes, ages)
+    arrivals: FloatArray,  # (rows, periods, countries, birthplaces, sexes, ages)
+    out_row: IntArray,
+    periods: int,
+    first: int,  # the first fertile age group
+    female: int,  # the position of women among the sexes
+    step: float,
+) -> None:
+    """People by residence and birthplace: who leaves a country arrives in another.
+
+    Who leaves is counted in the country of destination at the end of the step. Children are born
+    where their mothers live, and are natives there.
+    """
+    countries = start.shape[1]
+    ages = start.shape[4]
+    cells = 2 * ages
+    world = countries * countries * cells
+    fertile = fertility.shape[4]
+    bearing = countries * countries * 2 * fertile
+    start_ = start.reshape(-1)
+    survival_ = survival.reshape(-1)
+    hazard_ = hazard.reshape(-1)
+    destinations_ = destinations.reshape(-1)
+    # What is not wanted is worked on arrays of its own.
+    keeps_stock = stock.shape[1] > 0
+    stock_ = stock.reshape(-1) if keeps_stock else np.empty(2 * world)
+    births_ = births.reshape(-1) if births.shape[1] > 0 else np.empty(bearing)
+    deaths_ = deaths.reshape(-1) if deaths.shape[1] > 0 else np.empty(world)
+    emigrants_ = emigrants.reshape(-1) if emigrants.shape[1] > 0 else np.empty(world)
+    arrivals_ = arrivals.reshape(-1) if arrivals.shape[1] > 0 else np.empty(world)
+    staying = np.empty(2 * (ages + 1))
+    leaving = np.empty(2 * (ages + 1))
+    own_staying = np.empty((countries, 2))  # of the youngest group of natives
+    own_leaving = np.empty((countries, 2))
+    by_birthplace = survival.shape[3] > 1 or hazard.shape[3] > 1
+    for row in range(lo, hi):
+        o = out_row[row]
+        now = o * (periods + 1) * world if keeps_stock else 0
+        for k in range(uintp(world)):
+            stock_[uintp(now) + uintp(k)] = start_[uintp(start_row[row] * world) + uintp(k)]
+        for p in range(periods):
+            flow = o * periods + p
+            new = now + world if keeps_stock else world - now
+            lost = flow * world if deaths.shape[1] > 0 else 0
+            out = flow * world if emigrants.shape[1] > 0 else 0
+            came = flow * world if arrivals.shape[1] > 0 else 0
+            born = flow * bearing if births.shape[1] > 0 else 0
+            ps = survival_row[row] * survival.shape[1] + min(p, survival.shape[1] - 1)
+            ph = hazard_row[row] * hazard.shape[1] + min(p, hazard.shape[1] - 1)
+            pd = destinations_row[row] * destinations.shape[1] + min(p, destinations.shape[1] - 1)
+            pd = pd * destinations.shape[2] * countries * countries
+            for c in range(countries):
+                sc = ps * survival.shape[2] + min(c, survival.shape[2] - 1)
+                hc = ph * hazard.shape[2] + min(c, hazard.shape[2] - 1)
+                for b in range(countries):
+                    sb = sc * survival.shape[3] + min(b, survival.shape[3] - 1)
+                    hb = hc * hazard.shape[3] + min(b, hazard.shape[3] - 1)
+                    for sex in range(2):
+                        if b == 0 or by_birthplace:
+                            hs = hb * hazard.shape[4] + min(sex, hazard.shape[4] - 1)
+                            _exit_shares(
+                                survival_,
+                                (sb * 2 + sex) * ages,
+                                hazard_,
+                                hs * ages,
+                                ages,
+                                step,
+                                staying,
+                                leaving,
+                                sex * (ages + 1),
+                            )
+                        if b == c:
+                            own_staying[c, sex] = staying[sex * (ages + 1)]
+                            own_leaving[c, sex] = leaving[sex * (ages + 1)]
+                        at = (c * countries + b) * cells + sex * ages
+                        stock_[new + at] = 0.0
+                        emigrants_[out + at] = 0.0
+                        deaths_[lost + at] = 0.0
+                        _leave_or_stay(
+                            stock_,
+                            now + at,
+                            staying,
+                            leaving,
+                            sex * (ages + 1),
+                            ages,
+                            stock_,
+                            new + at,
+                            emigrants_,
+                            out + at,
+                            deaths_,
+                            lost + at,
+                        )
+            many = destinations.shape[2] > 1
+            _allot(emigrants_, out, destinations_, pd, many, countries, cells, arrivals_, came)
+            for k in range(uintp(world)):
+                stock_[uintp(new) + uintp(k)] += arrivals_[uintp(came) + uintp(k)]
+            pf = min(p, fertility.shape[1] - 1)
+            for c in range(countries):
+                srb = ratio[ratio_row[row], min(p, ratio.shape[1] - 1), min(c, ratio.shape[2] - 1)]
+                cf = min(c, fertility.shape[2] - 1)
+                children = 0.0
+                for b in range(countries):
+                    bf = min(b, fertility.shape[3] - 1)
+                    women = (c * countries + b) * cells + female * ages + first
+                    to = born + (c * countries + b) * 2 * fertile
+                    for k in range(fertile):
+                        exposed = 0.5 * (stock_[now + women + k] + stock_[new + women + k])
+                        both = step * fertility[fertility_row[row], pf, cf, bf, k] * exposed
+                        births_[to + female * fertile + k] = both / (1.0 + srb)
+                        births_[to + (1 - female) * fertile + k] = both * srb / (1.0 + srb)
+                        children += both
+                for sex in range(2):
+                    exposed = children / (1.0 + srb)
+                    if sex != female:
+                        exposed *= srb
+                    alive = own_staying[c, sex] * exposed
+                    left = own_leaving[c, sex] * exposed
+                    own = (c * countries + c) * cells + sex * ages
+                    stock_[new + own] += alive
+                    emigrants_[out + own] = left
+                    deaths_[lost + own] = exposed - alive - left
+                    of = pd + (c * countries * countries if many else 0) + c * countries
+                    for d in range(countries):
+                        share = destinations_[of + d]
+                        if share != 0.0:
+                            at = (d * countries + c) * cells + sex * ages
+                            arrivals_[came + at] = share * left
+                            stock_[new + at] += share * left
+            now = new
