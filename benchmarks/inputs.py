@@ -36,6 +36,7 @@ class Sizes:
     birthplaces: int
     residences: int  # countries of the stock projection
     stock_steps: int
+    world: int  # countries that are birthplaces as well
     triad: int  # cells of each of the three arrays
 
     def rounds(self, wanted: int) -> int:
@@ -43,8 +44,8 @@ class Sizes:
         return wanted if self.full else 3
 
 
-FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 10, 500, 50, 20, 16, 2**24)
-SMOKE = Sizes(False, 3, 2, 4, 2, 2, 5, 2, 9, 3, 2, 3, 2**18)
+FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 10, 500, 50, 20, 16, 200, 2**24)
+SMOKE = Sizes(False, 3, 2, 4, 2, 2, 5, 2, 9, 3, 2, 3, 3, 2**18)
 
 
 def _labelled(values: np.ndarray, *dims: str, **coords: object) -> xr.DataArray:
@@ -227,4 +228,37 @@ def stocks(birthplaces: int, countries: int, steps: int) -> Stocks:
         survival(countries, steps),
         _labelled(0.1 * people(rng, birthplaces, countries, 2, groups), *by_place, **coords),
         _labelled(hazard, "country", "sex", "age", **coords),
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """Countries that are birthplaces as well; rates are those of residence."""
+
+    stock: xr.DataArray  # (country, birthplace, sex, age)
+    survival: xr.DataArray  # (country, period, sex, age)
+    fertility: xr.DataArray  # (country, period, age)
+    emigration: xr.DataArray  # (country, sex, age)
+    destinations: xr.DataArray  # (origin, destination)
+
+
+def world(countries: int, steps: int) -> World:
+    """Five-year groups 0 to 100+ and five-year steps, of every corridor."""
+    rng = np.random.default_rng(8)
+    coords = mp.age_coords(FIVE_YEAR)
+    groups = len(FIVE_YEAR)
+    stock = people(rng, countries, countries, 2, groups)
+    shares = rng.uniform(0.1, 1.0, (countries, countries))
+    np.fill_diagonal(shares, 0.0)
+    ratios = survival(countries, steps)
+    rates = rng.uniform(0.02, 0.1, (countries, steps, 7))
+    mothers = {"age": list(range(15, 50, 5))}
+    return World(
+        _labelled(stock, "country", "birthplace", "sex", "age", **coords),
+        ratios,
+        _labelled(rates, "country", "period", "age", period=ratios["period"].values, **mothers),
+        _labelled(
+            rng.uniform(0.01, 0.05, (countries, 2, groups)), "country", "sex", "age", **coords
+        ),
+        _labelled(shares / shares.sum(axis=1, keepdims=True), "origin", "destination"),
     )

@@ -387,6 +387,62 @@ def project_stocks(
     return {**made, "n_negative": negative}
 
 
+def project_world(
+    stock: Array,
+    survival: Array,
+    fertility: Array,
+    sex_ratio_at_birth: float,
+    emigration: Array,
+    destinations: Array,
+    step: float,
+    first: int,
+) -> Results:
+    """Stock (country, birthplace, sex, age); the destinations of all are one product a step.
+
+    survival and fertility (country, period, ...), the hazards (country, sex, age).
+    """
+    countries, periods = len(stock), survival.shape[1]
+    people = np.empty((periods + 1, *stock.shape))
+    deaths, left, came = (np.empty((periods, *stock.shape)) for _ in range(3))
+    hazard = 0.5 * emigration
+    hazard[..., 1:] += hazard[..., :-1].copy()
+    keep, leave = _staying(survival, np.exp(-step * hazard))
+    keep_open, leave_open = _staying(survival[..., -1:], np.exp(-step * emigration[..., -1:]))
+    women = slice(first, first + fertility.shape[-1])
+    daughters = 1.0 / (1.0 + sex_ratio_at_birth)
+    shares = np.array([daughters, daughters * sex_ratio_at_birth])
+    births = np.empty((periods, *stock.shape[:2], 2, fertility.shape[-1]))
+    natives = np.arange(countries)
+    people[0] = stock
+    for p in range(periods):
+        now, new, gone, arrived = people[p], people[p + 1], left[p], came[p]
+        new[..., 0] = gone[..., 0] = 0.0
+        np.multiply(keep[p][:, None, :, 1:], now[..., :-1], out=new[..., 1:])
+        np.multiply(leave[p][:, None, :, 1:], now[..., :-1], out=gone[..., 1:])
+        new[..., -1:] += keep_open[p][:, None] * now[..., -1:]
+        gone[..., -1:] += leave_open[p][:, None] * now[..., -1:]
+        deaths[p, ..., 1:] = now[..., :-1]
+        deaths[p, ..., -1] += now[..., -1]
+        deaths[p, ..., 0] = 0.0
+        deaths[p] -= new
+        deaths[p] -= gone
+        np.matmul(destinations.T, gone.reshape(countries, -1), out=arrived.reshape(countries, -1))
+        new += arrived
+        mothers = 0.5 * step * (now[:, :, 0, women] + new[:, :, 0, women])
+        mothers *= fertility[:, p, None]
+        np.multiply(mothers[:, :, None], shares[:, None], out=births[p])
+        born = births[p].sum(axis=(1, 3))
+        alive, out = keep[p][..., 0] * born, leave[p][..., 0] * born
+        new[natives, natives, :, 0] += alive
+        gone[natives, natives, :, 0] = out
+        deaths[p, natives, natives, :, 0] = born - alive - out
+        to = destinations.T[..., None] * out
+        arrived[..., 0] += to
+        new[..., 0] += to
+    made = {"stock": people, "deaths_cohort": deaths, "emigrants": left, "arrivals": came}
+    return {**made, "births": births}
+
+
 def _staying(survival: Array, staying: Array) -> tuple[Array, Array]:
     """Of those exposed, the share still there and the share that left: (period, country, ...)."""
     s = np.ascontiguousarray(np.moveaxis(survival, 1, 0))

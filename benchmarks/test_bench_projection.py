@@ -57,6 +57,30 @@ def test_project_stocks(compare, sizes):
     )
 
 
+def test_project_world(compare, sizes):
+    given = inputs.world(sizes.world, sizes.stock_steps)
+    arrays = [given.stock, given.survival, given.fertility, given.emigration, given.destinations]
+    population, survival, fertility, hazard, destinations = (array.values for array in arrays)
+    ratio = inputs.SEX_RATIO_AT_BIRTH
+    first = inputs.FIVE_YEAR.index(int(given.fertility["age"][0]))
+    compare(
+        f"project_world, {sizes.world} x {sizes.world} corridors",
+        lambda: mp.project_world(
+            given.stock,
+            given.survival,
+            given.fertility,
+            ratio,
+            given.emigration,
+            given.destinations,
+        ),
+        lambda: peers.project_world(
+            population, survival, fertility, ratio, hazard, destinations, 5.0, first
+        ),
+        arrays,
+        rounds=5,
+    )
+
+
 def test_threads(benchmark, sizes, note):
     if _jit.threads_available() < 2:
         pytest.skip("one thread")

@@ -15,15 +15,23 @@ MIDPOINT = 2
 
 
 @helper
-def _leaving(survival: float, stayers: float) -> float:
-    """The share who emigrate of those exposed to death and emigration, both at constant hazards."""
-    if stayers == 1.0 or survival <= 0.0:  # nobody leaves, or nobody lives to leave
+def _leaving(survival: float, hazard: float, stayers: float, leaving: float) -> float:
+    """The share who emigrate of those exposed to death and emigration, both at constant hazards.
+
+    Cumulated hazards: of dying -log(survival), of leaving -log(stayers).
+    """
+    if leaving == 0.0 or survival <= 0.0:  # nobody leaves, or nobody lives to leave
         return 0.0
     if survival >= 1.0:  # a census survival ratio: no deaths to share with
         return survival * (1.0 - stayers)
-    out = math.log(stayers)
-    share: float = (1.0 - survival * stayers) * out / (out + math.log(survival))
+    share: float = (1.0 - survival * stayers) * leaving / (leaving + hazard)
     return share
+
+
+@helper
+def _hazard(survival: float) -> float:
+    hazard: float = -math.log(survival) if survival > 0.0 else np.inf
+    return hazard
 
 
 @kernel
@@ -68,17 +76,22 @@ def exits(
                     mu = hazard[h, ph, dh, i]
                     if i > 0:
                         mu += hazard[h, ph, dh_from, i - 1]
-                    stay = math.exp(-0.5 * step * mu)
+                    out = 0.5 * step * mu
+                    stay = math.exp(-out)
+                    dying = _hazard(s)
                     staying[o, p, move, i] = s * stay
-                    leaving[o, p, move, i] = _leaving(s, stay)
+                    leaving[o, p, move, i] = _leaving(s, dying, stay, out)
                     if move == 0:
+                        half = math.sqrt(stay)
+                        alive = math.sqrt(s)
                         staying_half[o, p, i] = math.sqrt(s * stay)
-                        leaving_half[o, p, i] = _leaving(math.sqrt(s), math.sqrt(stay))
+                        leaving_half[o, p, i] = _leaving(alive, 0.5 * dying, half, 0.5 * out)
                 s = survival[r, ps, ds, ages - 1]
                 mu = hazard[h, ph, dh, ages - 1] + hazard[h, ph, dh_from, ages - 1]
-                stay = math.exp(-0.5 * step * mu)
+                out = 0.5 * step * mu
+                stay = math.exp(-out)
                 staying[o, p, move, ages] = s * stay
-                leaving[o, p, move, ages] = _leaving(s, stay)
+                leaving[o, p, move, ages] = _leaving(s, _hazard(s), stay, out)
 
 
 @kernel
@@ -222,6 +235,8 @@ def project_stocks(
 def _exit_shares(
     survival: FloatArray,  # from `at` on: ages
     at: int,
+    dying: FloatArray,  # (ages) from `of` on: the hazards behind the ratios, cumulated
+    of: int,
     hazard: FloatArray,
     by: int,
     ages: int,
@@ -235,9 +250,11 @@ def _exit_shares(
         mu = hazard[by + into]
         if i > 0:
             mu += hazard[by + i - 1]
-        stay = math.exp(-0.5 * step * mu)
-        staying[to + i] = survival[at + into] * stay
-        leaving[to + i] = _leaving(survival[at + into], stay)
+        out = 0.5 * step * mu
+        stay = math.exp(-out)
+        s = survival[at + into]
+        staying[to + i] = s * stay
+        leaving[to + i] = _leaving(s, dying[of + into], stay, out)
 
 
 @helper
@@ -255,20 +272,92 @@ def _leave_or_stay(
     deaths: FloatArray,
     lost: int,
 ) -> None:
-    for i in range(1, ages + 1):
-        j = min(i, ages - 1)
-        exposed = people[now + i - 1]
+    one = uintp(1)
+    last = uintp(ages - 1)
+    n = uintp(now)
+    x = uintp(by)
+    t = uintp(to)
+    o = uintp(out)
+    d = uintp(lost)
+    for k in range(last):
+        i = uintp(k)
+        j = i + one
+        exposed = people[n + i]
         nobody = exposed == 0.0
-        alive = 0.0 if nobody else staying[by + i] * exposed
-        left = 0.0 if nobody else leaving[by + i] * exposed
-        dead = exposed - alive - left
-        if i == ages:  # those already in the open-ended group
-            alive += after[to + j]
-            left += emigrants[out + j]
-            dead += deaths[lost + j]
-        after[to + j] = alive
-        emigrants[out + j] = left
-        deaths[lost + j] = dead
+        alive = 0.0 if nobody else staying[x + j] * exposed
+        left = 0.0 if nobody else leaving[x + j] * exposed
+        after[t + j] = alive
+        emigrants[o + j] = left
+        deaths[d + j] = exposed - alive - left
+    if ages > 1:  # those already in the open-ended group
+        exposed = people[n + last]
+        nobody = exposed == 0.0
+        alive = 0.0 if nobody else staying[x + last + one] * exposed
+        left = 0.0 if nobody else leaving[x + last + one] * exposed
+        after[t + last] += alive
+        emigrants[o + last] += left
+        deaths[d + last] += exposed - alive - left
+
+
+@helper
+def _send(
+    share: float,
+    emigrants: FloatArray,
+    source: int,
+    count: int,
+    arrivals: FloatArray,
+    target: int,
+) -> None:
+    """A share of the emigrants arrives. Unknown emigrants do not where the share is 0."""
+    if share != 0.0:
+        for k in range(uintp(count)):
+            arrivals[uintp(target) + uintp(k)] += share * emigrants[uintp(source) + uintp(k)]
+
+
+@helper
+def _send_of_four(
+    shares: FloatArray,  # from `at` on, by rows of `width`: of four origins to four destinations
+    at: int,
+    width: int,
+    emigrants: FloatArray,
+    source: int,
+    count: int,
+    stride: int,  # from one country to the next
+    arrivals: FloatArray,
+    target: int,
+) -> None:
+    """The same for four origins and four destinations at once, with no share that is 0."""
+    i = uintp(at)
+    w = uintp(width)
+    one = uintp(1)
+    two = uintp(2)
+    three = uintp(3)
+    s00, s01, s02, s03 = shares[i], shares[i + one], shares[i + two], shares[i + three]
+    i += w
+    s10, s11, s12, s13 = shares[i], shares[i + one], shares[i + two], shares[i + three]
+    i += w
+    s20, s21, s22, s23 = shares[i], shares[i + one], shares[i + two], shares[i + three]
+    i += w
+    s30, s31, s32, s33 = shares[i], shares[i + one], shares[i + two], shares[i + three]
+    n = uintp(stride)
+    c0 = uintp(source)
+    c1 = c0 + n
+    c2 = c1 + n
+    c3 = c2 + n
+    d0 = uintp(target)
+    d1 = d0 + n
+    d2 = d1 + n
+    d3 = d2 + n
+    for j in range(uintp(count)):
+        k = uintp(j)
+        e0 = emigrants[c0 + k]
+        e1 = emigrants[c1 + k]
+        e2 = emigrants[c2 + k]
+        e3 = emigrants[c3 + k]
+        arrivals[d0 + k] += s00 * e0 + s10 * e1 + s20 * e2 + s30 * e3
+        arrivals[d1 + k] += s01 * e0 + s11 * e1 + s21 * e2 + s31 * e3
+        arrivals[d2 + k] += s02 * e0 + s12 * e1 + s22 * e2 + s32 * e3
+        arrivals[d3 + k] += s03 * e0 + s13 * e1 + s23 * e2 + s33 * e3
 
 
 @helper
@@ -283,18 +372,45 @@ def _allot(
     arrivals: FloatArray,  # output (countries, birthplaces, cells) from `to` on
     to: int,
 ) -> None:
-    for k in range(uintp(countries * countries * cells)):
+    stride = countries * cells
+    for k in range(uintp(countries * stride)):
         arrivals[uintp(to) + uintp(k)] = 0.0
+    whole = countries - countries % 4
     for b in range(countries):
         of = at + (b * countries * countries if many else 0)
-        for c in range(countries):
-            source = uintp(out + (c * countries + b) * cells)
-            for d in range(countries):
-                share = destinations[uintp(of + c * countries + d)]
-                if share != 0.0:
-                    target = uintp(to + (d * countries + b) * cells)
-                    for k in range(uintp(cells)):
-                        arrivals[target + uintp(k)] += share * emigrants[source + uintp(k)]
+        for c in range(0, countries, 4):
+            for d in range(0, countries, 4):
+                shares = of + c * countries + d
+                zeros = c == whole or d == whole
+                for i in range(16):
+                    if zeros:
+                        break
+                    zeros = destinations[shares + i // 4 * countries + i % 4] == 0.0
+                source = out + c * stride + b * cells
+                target = to + d * stride + b * cells
+                if not zeros:
+                    _send_of_four(
+                        destinations,
+                        shares,
+                        countries,
+                        emigrants,
+                        source,
+                        cells,
+                        stride,
+                        arrivals,
+                        target,
+                    )
+                    continue
+                for i in range(min(4, countries - c)):
+                    for j in range(min(4, countries - d)):
+                        _send(
+                            destinations[shares + i * countries + j],
+                            emigrants,
+                            source + i * stride,
+                            cells,
+                            arrivals,
+                            target + j * stride,
+                        )
 
 
 @kernel
@@ -348,6 +464,7 @@ def project_world(
     arrivals_ = arrivals.reshape(-1) if arrivals.shape[1] > 0 else np.empty(world)
     staying = np.empty(2 * (ages + 1))
     leaving = np.empty(2 * (ages + 1))
+    dying = np.empty(cells)
     own_staying = np.empty((countries, 2))  # of the youngest group of natives
     own_leaving = np.empty((countries, 2))
     by_birthplace = survival.shape[3] > 1 or hazard.shape[3] > 1
@@ -376,9 +493,15 @@ def project_world(
                     for sex in range(2):
                         if b == 0 or by_birthplace:
                             hs = hb * hazard.shape[4] + min(sex, hazard.shape[4] - 1)
+                            at = (sb * 2 + sex) * ages
+                            if b == 0 or survival.shape[3] > 1:
+                                for i in range(ages):
+                                    dying[sex * ages + i] = _hazard(survival_[at + i])
                             _exit_shares(
                                 survival_,
-                                (sb * 2 + sex) * ages,
+                                at,
+                                dying,
+                                sex * ages,
                                 hazard_,
                                 hs * ages,
                                 ages,
