@@ -14,7 +14,7 @@ def quantiles(values):
     return out
 
 
-@pytest.mark.parametrize("draws", [1, 2, 3, 5, 8, 13, 16, 33])
+@pytest.mark.parametrize("draws", [1, 2, 3, 5, 8, 13, 16, 33, 70, 129, 256, 300, 520, 1000])
 @pytest.mark.parametrize("columns", [1, kernels.LANES, kernels.LANES + 3])
 def test_quantiles_are_numpys(draws, columns):
     values = np.random.default_rng(draws).normal(size=(draws, columns))

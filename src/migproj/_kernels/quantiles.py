@@ -8,47 +8,208 @@ import numpy as np
 
 from migproj._jit import FloatArray, helper, kernel, uintp
 
-#: Columns sorted side by side: as many comparisons in one go as vector registers allow, and with
-#: 1,000 draws no more memory than the second cache has.
-LANES = 64
+#: Columns sorted side by side: a line of the cache, and two vector registers of most processors.
+LANES = 8
+#: Rows sorted whole before their merging starts: with all lanes they are half of the first cache.
+_CHUNK = 256
 
 
 @helper
-def _exchange(work: FloatArray, lower: int, upper: int, count: int) -> None:
-    """Put the smaller of each pair in the lower row."""
-    a = uintp(lower)
-    b = uintp(upper)
-    for k in range(uintp(count)):
-        x = work[a + uintp(k)]
-        y = work[b + uintp(k)]
-        work[a + uintp(k)] = y if y < x else x
-        work[b + uintp(k)] = x if y < x else y
+def _ordered(x: float, y: float, falling: bool) -> tuple[float, float]:
+    low = y if y < x else x
+    high = x if y < x else y
+    return (high, low) if falling else (low, high)
 
 
 @helper
-def _sort(work: FloatArray, draws: int) -> None:
-    """Sort every lane of (draws x LANES) by Batcher's merge exchange (Knuth 1998, 5.2.2 M)."""
-    top = 1
-    while 2 * top < draws:
-        top *= 2
-    p = top
-    while p > 0:
-        q = top
-        r = 0
-        d = p
-        while True:
-            # All i with (i & p) == r, in runs of p.
-            first = r
-            while first < draws - d:
-                run = min(p, draws - d - first)
-                _exchange(work, first * LANES, (first + d) * LANES, run * LANES)
-                first += 2 * p
-            if q == p:
-                break
-            d = q - p
-            q //= 2
-            r = p
-        p //= 2
+def _eight(
+    a: float,
+    b: float,
+    c: float,
+    d: float,
+    e: float,
+    f: float,
+    g: float,
+    h: float,
+    falling: bool,
+) -> tuple[float, float, float, float, float, float, float, float]:
+    """Three stages of a merge, half the size apart, a quarter and an eighth."""
+    a, e = _ordered(a, e, falling)
+    b, f = _ordered(b, f, falling)
+    c, g = _ordered(c, g, falling)
+    d, h = _ordered(d, h, falling)
+    a, c = _ordered(a, c, falling)
+    b, d = _ordered(b, d, falling)
+    e, g = _ordered(e, g, falling)
+    f, h = _ordered(f, h, falling)
+    a, b = _ordered(a, b, falling)
+    c, d = _ordered(c, d, falling)
+    e, f = _ordered(e, f, falling)
+    g, h = _ordered(g, h, falling)
+    return a, b, c, d, e, f, g, h
+
+
+@helper
+def _three_stages(work: FloatArray, first: int, apart: int, falling: bool) -> None:
+    """On eight runs of `apart` rows."""
+    row = uintp(apart * LANES)
+    i = uintp(first * LANES)
+    for j in range(row):
+        k = i + uintp(j)
+        (
+            work[k],
+            work[k + row],
+            work[k + uintp(2) * row],
+            work[k + uintp(3) * row],
+            work[k + uintp(4) * row],
+            work[k + uintp(5) * row],
+            work[k + uintp(6) * row],
+            work[k + uintp(7) * row],
+        ) = _eight(
+            work[k],
+            work[k + row],
+            work[k + uintp(2) * row],
+            work[k + uintp(3) * row],
+            work[k + uintp(4) * row],
+            work[k + uintp(5) * row],
+            work[k + uintp(6) * row],
+            work[k + uintp(7) * row],
+            falling,
+        )
+
+
+@helper
+def _last_stages(work: FloatArray, first: int, size: int, falling: bool) -> None:
+    """The same on each eight rows that follow one another: at distances known beforehand."""
+    row = uintp(LANES)
+    for base in range(uintp(first), uintp(first + size), uintp(8)):
+        i = uintp(base) * row
+        for j in range(row):
+            k = i + uintp(j)
+            (
+                work[k],
+                work[k + row],
+                work[k + uintp(2) * row],
+                work[k + uintp(3) * row],
+                work[k + uintp(4) * row],
+                work[k + uintp(5) * row],
+                work[k + uintp(6) * row],
+                work[k + uintp(7) * row],
+            ) = _eight(
+                work[k],
+                work[k + row],
+                work[k + uintp(2) * row],
+                work[k + uintp(3) * row],
+                work[k + uintp(4) * row],
+                work[k + uintp(5) * row],
+                work[k + uintp(6) * row],
+                work[k + uintp(7) * row],
+                falling,
+            )
+
+
+@helper
+def _two_stages(work: FloatArray, first: int, apart: int, falling: bool) -> None:
+    """On four runs of `apart` rows."""
+    row = uintp(apart * LANES)
+    i = uintp(first * LANES)
+    for j in range(row):
+        k = i + uintp(j)
+        a, c = _ordered(work[k], work[k + uintp(2) * row], falling)
+        b, d = _ordered(work[k + row], work[k + uintp(3) * row], falling)
+        work[k], work[k + row] = _ordered(a, b, falling)
+        work[k + uintp(2) * row], work[k + uintp(3) * row] = _ordered(c, d, falling)
+
+
+@helper
+def _one_stage(work: FloatArray, first: int, apart: int, falling: bool) -> None:
+    """On two runs of `apart` rows."""
+    row = uintp(apart * LANES)
+    i = uintp(first * LANES)
+    for j in range(row):
+        k = i + uintp(j)
+        work[k], work[k + row] = _ordered(work[k], work[k + row], falling)
+
+
+@helper
+def _sort_eight(work: FloatArray, first: int, falling: bool) -> None:
+    """Sort eight rows that follow one another, in every lane."""
+    row = uintp(LANES)
+    i = uintp(first) * row
+    for j in range(row):
+        k = i + uintp(j)
+        a, b = _ordered(work[k], work[k + row], falling)
+        c, d = _ordered(work[k + uintp(2) * row], work[k + uintp(3) * row], falling)
+        e, f = _ordered(work[k + uintp(4) * row], work[k + uintp(5) * row], falling)
+        g, h = _ordered(work[k + uintp(6) * row], work[k + uintp(7) * row], falling)
+        # The network of 19 exchanges (Knuth 1998, 5.3.4).
+        a, c = _ordered(a, c, falling)
+        b, d = _ordered(b, d, falling)
+        e, g = _ordered(e, g, falling)
+        f, h = _ordered(f, h, falling)
+        b, c = _ordered(b, c, falling)
+        f, g = _ordered(f, g, falling)
+        a, e = _ordered(a, e, falling)
+        d, h = _ordered(d, h, falling)
+        b, f = _ordered(b, f, falling)
+        c, g = _ordered(c, g, falling)
+        b, e = _ordered(b, e, falling)
+        d, g = _ordered(d, g, falling)
+        c, e = _ordered(c, e, falling)
+        d, f = _ordered(d, f, falling)
+        d, e = _ordered(d, e, falling)
+        work[k] = a
+        work[k + row] = b
+        work[k + uintp(2) * row] = c
+        work[k + uintp(3) * row] = d
+        work[k + uintp(4) * row] = e
+        work[k + uintp(5) * row] = f
+        work[k + uintp(6) * row] = g
+        work[k + uintp(7) * row] = h
+
+
+@helper
+def _merge(work: FloatArray, first: int, size: int, falling: bool) -> None:
+    """Sort `size` rows that rise and then fall (or fall and rise)."""
+    stages = 0
+    while 2 << stages <= size:
+        stages += 1
+    apart = size
+    if stages % 3 == 1:
+        apart = size >> 1
+        _one_stage(work, first, apart, falling)
+    elif stages % 3 == 2:
+        apart = size >> 2
+        _two_stages(work, first, apart, falling)
+    while apart > 8:
+        runs = apart
+        apart >>= 3
+        for base in range(first, first + size, runs):
+            _three_stages(work, base, apart, falling)
+    _last_stages(work, first, size, falling)
+
+
+@helper
+def _sort(work: FloatArray, draws: int, rows: int) -> None:
+    """Sort every lane of (rows x LANES), a power of 2 of rows; from `draws` on they are infinite.
+
+    Bitonic (Knuth 1998, 5.3.4), with what fits the first cache sorted there before it is merged,
+    three stages at a time in registers, and nothing done to rows that are infinite already.
+    """
+    chunk = min(rows, _CHUNK)
+    for start in range(0, draws, chunk):
+        for first in range(start, min(start + chunk, draws), 8):
+            _sort_eight(work, first, first // 8 % 2 == 1 and rows > 8)
+        size = 16
+        while size <= chunk:
+            for first in range(start, min(start + chunk, draws), size):
+                _merge(work, first, size, first // size % 2 == 1 and size < rows)
+            size *= 2
+    size = 2 * chunk
+    while size <= rows:
+        for first in range(0, draws, size):
+            _merge(work, first, size, first // size % 2 == 1 and size < rows)
+        size *= 2
 
 
 @kernel
@@ -61,7 +222,10 @@ def quantiles(
 ) -> None:
     """Quantiles of the columns lo x LANES to hi x LANES, linear between the sorted draws."""
     draws, columns = values.shape
-    work = np.empty(draws * LANES)
+    rows = 8
+    while rows < draws:
+        rows *= 2
+    work = np.empty(rows * LANES)
     missing = np.empty(LANES)
     for block in range(lo, hi):
         start = uintp(block * LANES)
@@ -76,7 +240,9 @@ def quantiles(
                 missing[k] += 0.0 * x  # NaN of a NaN, or of an infinity
             for k in range(width, uintp(LANES)):
                 work[row + uintp(k)] = 0.0
-        _sort(work, draws)
+        for i in range(uintp(draws * LANES), uintp(rows * LANES)):
+            work[i] = np.inf
+        _sort(work, draws, rows)
         for j in range(wanted.size):
             at = wanted[j] * (draws - 1)
             below = min(math.floor(at), draws - 1)
