@@ -115,7 +115,7 @@ def test_quantiles(benchmark, sizes, note):
             with sorting:
                 list(pool.map(lambda rows: rows.sort(axis=1), columns))
             with ours:
-                _jit.run(kernels.quantiles, blocks, draws, wanted, out)
+                _jit.run(kernels.quantiles, blocks, draws, wanted, out, 0)
 
         benchmark.pedantic(every, setup=beside, rounds=sizes.rounds(5))
     np.testing.assert_allclose(out, np.quantile(draws, wanted, axis=0), rtol=1e-12, atol=1e-13)

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import migproj as mp
-from migproj import _jit
+from migproj import _apply, _jit
 
 AGES = mp.age_coords(range(0, 90, 5))
 FERTILE = np.arange(15, 50, 5)
@@ -301,6 +301,23 @@ def test_quantiles_over_draws(inputs, more):
     assert (result["n_negative"] == full["n_negative"].sum("draw")).all()
     count = "n_survival_above_one"  # of ratios that are the same for all draws
     xr.testing.assert_identical(result[count], full[count])
+
+
+@pytest.mark.parametrize("more", [{}, {"keep": ["births", "deaths"]}, {"dtype": "float32"}])
+@pytest.mark.parametrize("size", [1, 60_000])
+def test_quantiles_a_few_periods_at_a_time(inputs, monkeypatch, more, size):
+    """Draws are made for as many periods as fit some memory: one at least, all if they do."""
+    drawn = ensemble(inputs)
+    whole = mp.project_population(**drawn, **more, quantiles=[0.1, 0.5, 0.9])
+    runs = []
+    run = _jit.run
+    monkeypatch.setattr(_jit, "run", lambda *args, **kw: (runs.append(1), run(*args, **kw))[1])
+    mp.project_population(**drawn, **more, quantiles=[0.1, 0.5, 0.9])
+    at_once = len(runs)
+    monkeypatch.setattr(_apply, "_RUN", size)
+    result = mp.project_population(**drawn, **more, quantiles=[0.1, 0.5, 0.9])
+    assert len(runs) > 2 * at_once
+    xr.testing.assert_identical(result, whole)
 
 
 def test_quantiles_one_country_at_a_time_or_all(inputs):

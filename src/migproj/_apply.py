@@ -23,10 +23,13 @@ from migproj.errors import SchemaError
 if TYPE_CHECKING:
     from migproj._jit import Kernel
 
-__all__ = ["Input", "Output", "Quantiles", "apply"]
+__all__ = ["Input", "Output", "Quantiles", "Stepwise", "apply"]
 
 _Type: TypeAlias = type[np.float64] | type[np.int64]
 _Stored: TypeAlias = _Type | type[np.float32]
+
+#: Bytes of the draws that a run makes before they are sorted: about what the last cache holds.
+_RUN: Final = 2**24
 
 #: Scalars and auxiliaries that belong to an input's own instant, interval or ages.
 _OWN: Final = frozenset({"time", "date", "period", "period_width", "interval"})
@@ -60,11 +63,25 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Stepwise:
+    """How to run a kernel that goes from period to period for a few periods at a time.
+
+    Its first output is by instants, one more than the periods, and at the last of them what the
+    first input of the next run is.
+    """
+
+    periods: int
+    parameter: int  # which of the parameters is the number of periods
+    state: tuple[int, ...]  # sizes of the first output at an instant
+
+
+@dataclass(frozen=True)
 class Quantiles:
     """Quantiles over a batch dim to make of what a kernel makes; counts are summed over it."""
 
     dim: str
     wanted: tuple[float, ...]
+    steps: Stepwise | None = None  # else all periods of the draws are made before they are sorted
 
 
 def apply(
@@ -100,7 +117,10 @@ def apply(
     block: Callable[..., Any] = _Block(kernel, cores, made, parameters)
     if over is not None:
         has = tuple(over.dim in item.array.dims for item in inputs)
-        block = _QuantileBlock(kernel, cores, made, parameters, has, over.wanted)
+        by_period = tuple("period" in item.core for item in inputs)
+        block = _QuantileBlock(
+            kernel, cores, made, parameters, has, over.wanted, over.steps, by_period
+        )
         inputs = [
             replace(item, core=(over.dim, *item.core)) if drawn else item
             for item, drawn in zip(inputs, has, strict=True)
@@ -241,11 +261,10 @@ class _QuantileBlock(_Block):
 
     drawn: tuple[bool, ...]  # by input
     wanted: tuple[float, ...]
+    steps: Stepwise | None
+    by_period: tuple[bool, ...]  # by input: whether its first core dim is the period
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> Any:
-        from migproj._jit import run  # imports numba
-        from migproj._kernels import quantiles as kernels
-
         aligned = [
             a if has else np.expand_dims(a, a.ndim - core)
             for a, (core, _), has in zip(arrays, self.inputs, self.drawn, strict=True)
@@ -259,33 +278,108 @@ class _QuantileBlock(_Block):
             for a, (core, dtype) in zip(aligned, self.inputs, strict=True)
         ]
         # The draws of one cell of the batch, in the same memory for each.
-        buffers = [
-            np.empty((draws, *sizes), dtype=np.int64 if dtype is np.int64 else np.float64)
-            for sizes, dtype in self.outputs
+        runs = self._runs(draws)
+        most = runs[0][1] - runs[0][0]
+        memory = [
+            np.empty(draws * math.prod(sizes), np.int64 if dtype is np.int64 else np.float64)
+            for sizes, (_, dtype) in zip(self._sizes(most), self.outputs, strict=True)
         ]
         results = [
-            np.empty((n, *(() if dtype is np.int64 else (len(self.wanted), *sizes))), dtype)
+            np.zeros(n, dtype)
+            if dtype is np.int64
+            else np.empty((n, len(self.wanted), *sizes), dtype)
             for sizes, dtype in self.outputs
         ]
-        wanted = np.array(self.wanted)
         for cell in range(n):
             own = slice(cell * draws, (cell + 1) * draws)
-            paired: list[npt.NDArray[Any]] = []
-            for rows, index in gathered:
-                paired += [rows, np.ascontiguousarray(index[own])]
-            run(self.kernel, draws, *paired, *buffers, np.arange(draws), *self.parameters)
-            for buffer, result in zip(buffers, results, strict=True):
-                if buffer.dtype != np.float64:
-                    result[cell] = buffer.sum()
-                elif buffer.size:
-                    columns = buffer.reshape(draws, -1)
-                    blocks = -(-columns.shape[1] // kernels.LANES)
-                    to = result[cell].reshape(len(wanted), -1)
-                    exact = np.empty(to.shape) if to.dtype == np.float32 else to
-                    run(kernels.quantiles, blocks, columns, wanted, exact)
-                    if exact is not to:
-                        to[:] = exact
+            rows = [(rows, np.ascontiguousarray(index[own])) for rows, index in gathered]
+            self._cell(rows, runs, memory, [result[cell : cell + 1] for result in results])
         return tuple(r.reshape((*batch[:-1], *r.shape[1:])) for r in results)
+
+    def _runs(self, draws: int) -> list[tuple[int, int]]:
+        """The periods of each run: as few as fit the memory meant for them."""
+        if self.steps is None or self.steps.periods == 0:
+            return [(0, 0)]
+        one = sum(math.prod(sizes) for sizes in self._sizes(1))
+        count = max(_RUN // (8 * draws * one), 1)
+        periods = self.steps.periods
+        return [(first, min(first + count, periods)) for first in range(0, periods, count)]
+
+    def _sizes(self, periods: int) -> list[tuple[int, ...]]:
+        """Sizes of the outputs of a run."""
+        if self.steps is None:
+            return [sizes for sizes, _ in self.outputs]
+        state = (periods + 1, *self.steps.state)
+        others = [
+            (min(sizes[0], periods), *sizes[1:]) if sizes else () for sizes, _ in self.outputs[1:]
+        ]
+        return [state, *others]
+
+    def _cell(
+        self,
+        gathered: list[tuple[npt.NDArray[Any], npt.NDArray[np.int64]]],
+        runs: list[tuple[int, int]],
+        memory: list[npt.NDArray[Any]],
+        results: list[npt.NDArray[Any]],
+    ) -> None:
+        from migproj._jit import run  # imports numba
+
+        draws = len(gathered[0][1])
+        everyone = np.arange(draws)
+        inputs = gathered
+        if len(runs) > 1:
+            inputs = [
+                _few(rows, index) if by_period and rows.shape[1] > 1 else (rows, index)
+                for (rows, index), by_period in zip(gathered, self.by_period, strict=True)
+            ]
+        parameters = list(self.parameters)
+        for first, last in runs:
+            buffers = [
+                flat[: draws * math.prod(sizes)].reshape((draws, *sizes))
+                for flat, sizes in zip(memory, self._sizes(last - first), strict=True)
+            ]
+            paired: list[npt.NDArray[Any]] = []
+            for (rows, index), by_period in zip(inputs, self.by_period, strict=True):
+                part = rows
+                if len(runs) > 1 and by_period and rows.shape[1] > 1:
+                    part = np.ascontiguousarray(rows[:, first:last])
+                paired += [part, index]
+            if self.steps is not None:
+                parameters[self.steps.parameter] = last - first
+            run(self.kernel, draws, *paired, *buffers, everyone, *parameters)
+            for k, (buffer, result) in enumerate(zip(buffers, results, strict=True)):
+                if buffer.dtype != np.float64:
+                    result += buffer.sum()
+                elif self.steps is None:
+                    self._summarise(buffer, 0, result[0])
+                elif result.size and k == 0:  # the first instant is the last one of the run before
+                    begun = int(first > 0)
+                    self._summarise(buffer, begun, result[0, :, first + begun : last + 1])
+                elif result.size:
+                    self._summarise(buffer, 0, result[0, :, first:last])
+            if last < runs[-1][1]:
+                inputs[0] = (buffers[0][:, -1:].copy(), everyone)
+
+    def _summarise(self, buffer: npt.NDArray[Any], begun: int, to: npt.NDArray[Any]) -> None:
+        """Quantiles over the draws of a buffer, but for what it begins with."""
+        from migproj._jit import run
+        from migproj._kernels import quantiles as kernels
+
+        columns = buffer.reshape(len(buffer), -1)
+        skipped = begun * math.prod(buffer.shape[2:])
+        count = columns.shape[1] - skipped
+        exact = np.empty((len(self.wanted), count))
+        blocks = -(-count // kernels.LANES)
+        run(kernels.quantiles, blocks, columns, np.array(self.wanted), exact, skipped, least=4)
+        to[...] = exact.reshape(to.shape)
+
+
+def _few(
+    rows: npt.NDArray[Any], index: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Only the rows that are read."""
+    read, index = np.unique(index, return_inverse=True)
+    return rows[read], index.astype(np.int64)
 
 
 def _rows(

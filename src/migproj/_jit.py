@@ -146,8 +146,8 @@ def _shared_pool() -> ThreadPoolExecutor:
         return _pool
 
 
-def run(function: Kernel, n: int, *args: Any) -> None:
-    """Run a kernel over the rows 0:n, split over the threads.
+def run(function: Kernel, n: int, *args: Any, least: int = _ROWS_PER_THREAD) -> None:
+    """Run a kernel over the rows 0:n, split over the threads (`least` rows or more on each).
 
     Called outside the main thread (a dask worker, a user's own pool) it runs there, in one go:
     whoever started that thread already spreads the work.
@@ -155,7 +155,7 @@ def run(function: Kernel, n: int, *args: Any) -> None:
     if n == 0:
         return
     compiled = function.compile_for(args)
-    _spread(lambda lo, hi: compiled(lo, hi, *args), n)
+    _spread(lambda lo, hi: compiled(lo, hi, *args), n, least)
 
 
 def run_cast(
@@ -188,12 +188,12 @@ def run_cast(
                 out[out_row[first:last]] = buffer[: last - first]
 
     if n:
-        _spread(part, n)
+        _spread(part, n, _ROWS_PER_THREAD)
 
 
-def _spread(part: Callable[[int, int], None], n: int) -> None:
+def _spread(part: Callable[[int, int], None], n: int, least: int) -> None:
     """Do ``part(lo, hi)`` for the rows 0:n, on as many threads as that is worth."""
-    threads = min(threads_available(), max(n // _ROWS_PER_THREAD, 1))
+    threads = min(threads_available(), max(n // least, 1))
     if threads == 1 or threading.current_thread() is not threading.main_thread():
         part(0, n)
         return

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, Stepwise, apply
 from migproj._checks import as_number
 from migproj._choices import FloatType, choice_codes, float_type, outputs_kept
 from migproj._components import Components, components
@@ -390,7 +391,11 @@ def _run(
         "births": (ways.count, 2, len(mothers)),
     }
     inputs = [*parts.inputs(), Input("timing", codes, dtype=np.int64)]
-    over = None if quantiles is None else quantiles_over_draws(quantiles, inputs)
+    over = None
+    if quantiles is not None:
+        over = quantiles_over_draws(quantiles, inputs)
+        if len(groups) == len(ways.groups):
+            over = replace(over, steps=Stepwise(ways.count, 2, (2, len(groups))))
     results = apply(
         kernels.project_population,
         inputs,

@@ -10,7 +10,7 @@ WANTED = np.array([0.0, 0.05, 0.31, 0.5, 0.9, 1.0])
 def quantiles(values):
     out = np.full((len(WANTED), values.shape[1]), np.nan)
     blocks = -(-values.shape[1] // kernels.LANES)
-    run(kernels.quantiles, blocks, values, WANTED, out)
+    run(kernels.quantiles, blocks, values, WANTED, out, 0)
     return out
 
 

@@ -218,10 +218,12 @@ def quantiles(
     hi: int,
     values: FloatArray,  # (draws, columns)
     wanted: FloatArray,  # (quantiles): from 0 to 1
-    out: FloatArray,  # output (quantiles, columns)
+    out: FloatArray,  # output (quantiles, columns less those skipped)
+    skipped: int,  # columns at the beginning
 ) -> None:
     """Quantiles of the columns lo x LANES to hi x LANES, linear between the sorted draws."""
-    draws, columns = values.shape
+    draws = values.shape[0]
+    columns = values.shape[1] - skipped
     rows = 8
     while rows < draws:
         rows *= 2
@@ -235,7 +237,7 @@ def quantiles(
         for d in range(draws):
             row = uintp(d * LANES)
             for k in range(width):
-                x = values[d, start + uintp(k)]
+                x = values[d, uintp(skipped) + start + uintp(k)]
                 work[row + uintp(k)] = x
                 missing[k] += 0.0 * x  # NaN of a NaN, or of an infinity
             for k in range(width, uintp(LANES)):
