@@ -44,7 +44,7 @@ class Sizes:
         return wanted if self.full else 3
 
 
-FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 10, 500, 50, 20, 16, 200, 2**24)
+FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 24, 500, 50, 20, 16, 200, 2**24)
 SMOKE = Sizes(False, 3, 2, 4, 2, 2, 5, 2, 9, 3, 2, 3, 3, 2**18)
 
 

@@ -63,6 +63,17 @@ class Components:
     first: int  # the first fertile group
     fertile: AgeGroups
 
+    def few_inputs(self) -> list[Input]:
+        """Those of the kernel for sums over ages: nobody emigrates, migrants follow from totals."""
+        return [
+            Input("population", self.population, ("time", "sex", "age"), may_lack=("time",)),
+            Input("survival", self.exits.staying, _FLOWS, may_lack=_PERIOD),
+            Input("fertility", self.fertility, ("period", "age"), may_lack=_PERIOD),
+            Input("total fertility", self.level, _PERIOD, may_lack=_PERIOD),
+            Input("sex_ratio_at_birth", self.ratio, _PERIOD, may_lack=_PERIOD),
+            *self.migration.inputs()[:2],
+        ]
+
     def inputs(self) -> list[Input]:
         """The inputs of the kernel, in its order."""
         return [
@@ -118,12 +129,13 @@ def components(
     migration = migration_of(
         rates, first_round, ways, weighted=weighted, scaling=scaling, missing=missing
     )
-    separation = zeros(population, ways.groups)
+    separation = zeros(ways.groups)
+    by_sex = {"population": population, "survival": rates["survival"]}
     if "separation" in rates:
         _check_separation(rates["separation"], ways)
         # The kernel takes a share for every group and does not read that of the open-ended one.
         separation = rates["separation"].reindex_like(ways.groups.coords()["age"], fill_value=0.0)
-    by_sex = {"population": population, "survival": rates["survival"], "separation": separation}
+        by_sex["separation"] = separation
     for name, array in by_sex.items():
         check_dims(name, array, "sex")
     by_sex |= {name: rates[name] for name in GIVEN if name in rates}
@@ -163,8 +175,8 @@ def _exits(
         same_grid("emigration", rates["emigration"], ways, "population")
         check_rates("emigration", rates["emigration"])
     if "emigration" not in rates or not wanted:
-        nobody = zeros(population, ways.groups)
-        beside = xr.concat([nobody, nobody.isel(age=[-1])], "age").drop_vars("age")
+        nobody = zeros(ways.groups)
+        beside = zeros(ways.groups, more=1)
         return Exits(survival, survival.isel(age=-1, drop=True), beside, nobody, False)
     emigration = rates["emigration"]
     spans = ways.count if "period" in (*survival.dims, *emigration.dims) else 1

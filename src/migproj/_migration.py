@@ -46,6 +46,11 @@ class Migration:
     sharing: int
     per_person: bool
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether migrants are totals times a schedule (or counts), whoever is there."""
+        return self.sharing == _PROPORTIONAL and not self.per_person
+
     def inputs(self) -> list[Input]:
         """The inputs of the kernel, in its order."""
         return [
@@ -97,7 +102,7 @@ def migration_of(
     totals = rates.get("migration", rates.get("migration_rate"))
     per_person = "migration_rate" in rates
     name = "migration_rate" if per_person else "migration"
-    nobody = zeros(population, ways.groups)
+    nobody = zeros(ways.groups)
     one, none = xr.DataArray(1.0), xr.DataArray(np.zeros(len(PARAMETERS)), dims="parameter")
     shared = "migration_schedule" in rates or weighted is not None
     if totals is None:
@@ -188,10 +193,6 @@ def _check_sides(name: str, totals: xr.DataArray, schedule: xr.DataArray, over: 
         )
 
 
-def zeros(population: xr.DataArray, groups: AgeGroups) -> xr.DataArray:
-    """Nobody, by the sexes of the population and age."""
-    return xr.DataArray(
-        np.zeros((2, len(groups))),
-        dims=("sex", "age"),
-        coords={"sex": population["sex"].values, **groups.coords()},
-    )
+def zeros(groups: AgeGroups, more: int = 0) -> xr.DataArray:
+    """Nobody, by sex and age (and `more` cells). Without labels: kernels read none."""
+    return xr.DataArray(np.zeros((2, len(groups) + more)), dims=("sex", "age"))

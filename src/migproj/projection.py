@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from migproj._steps import TIMINGS, along
 from migproj.ages import AgesLike, as_groups, covering, unions
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
+
+if TYPE_CHECKING:
+    from migproj._jit import Kernel
 
 __all__ = ["project_population", "vital_events"]
 
@@ -373,6 +376,7 @@ def _run(
     stored: FloatType = np.float64,
 ) -> xr.Dataset:
     """Run the kernel for the variables wanted, and label them."""
+    from migproj._kernels import ensembles
     from migproj._kernels import projection as kernels
 
     codes = choice_codes("timing", timing, TIMINGS)
@@ -390,21 +394,30 @@ def _run(
         "population": (ways.count + 1, 2, len(groups)),
         "births": (ways.count, 2, len(mothers)),
     }
+    kernel: Kernel = kernels.project_population
+    names: tuple[str, ...] = _OUTPUTS
     inputs = [*parts.inputs(), Input("timing", codes, dtype=np.int64)]
+    rules = [int(limit), int(parts.exits.emigrating)]
+    rules += [parts.migration.sharing, int(parts.migration.per_person)]
+    cells = len(groups) == len(ways.groups)
+    if not (cells or limit) and _sums_alone(parts, codes, kept):
+        kernel, names = ensembles.project_sums, _OUTPUTS[:2]
+        inputs = parts.few_inputs()
+        rules = [int(codes.values.flat[0])]
     over = None
     if quantiles is not None:
         over = quantiles_over_draws(quantiles, inputs)
-        if len(groups) == len(ways.groups):
+        if cells:
             over = replace(over, steps=Stepwise(ways.count, 2, (2, len(groups))))
     results = apply(
-        kernels.project_population,
+        kernel,
         inputs,
         [
             *(
                 Output(
                     name, _dims(name), sizes.get(name, ages) if name in kept else (0, 0, 0), stored
                 )
-                for name in _OUTPUTS
+                for name in names
             ),
             Output("n_negative", dtype=np.int64),
         ],
@@ -414,10 +427,7 @@ def _run(
         parts.first,
         sexes.tolist().index(FEMALE),
         _EXPOSURES[births_exposure],
-        int(limit),
-        int(parts.exits.emigrating),
-        parts.migration.sharing,
-        int(parts.migration.per_person),
+        *rules,
         ways.width,
         over=over,
     )
@@ -426,6 +436,18 @@ def _run(
     if over is not None:
         coords["quantile"] = list(over.wanted)
     return result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
+
+
+def _sums_alone(parts: Components, codes: xr.DataArray, kept: tuple[str, ...]) -> bool:
+    """Whether sums over ages of a plain projection are all that is wanted: there is a kernel."""
+    return (
+        set(kept) <= {"population", "births"}
+        and parts.migration.is_plain
+        and not parts.exits.emigrating
+        and "time" not in parts.population.dims
+        and codes.size > 0
+        and bool((codes == codes.values.flat[0]).all())
+    )
 
 
 def _dims(name: str) -> tuple[str, str, str]:
