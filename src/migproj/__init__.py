@@ -13,12 +13,13 @@ from migproj.errors import (
 )
 from migproj.lifetable import life_table
 from migproj.multiregional import project_regions
-from migproj.netmigration import net_migration, net_migration_vital
+from migproj.netmigration import net_migration
 from migproj.projection import project_population, vital_events
 from migproj.schedules import flow_difference
 from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
+from migproj.vital import net_migration_vital
 from migproj.world import project_world
 
 __all__ = [

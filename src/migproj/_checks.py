@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj.conventions import DIMS, FEMALE, MALE
-from migproj.errors import AlignmentError, SchemaError
+from migproj.errors import AlignmentError, IntervalError, SchemaError
 
 __all__ = [
     "as_number",
@@ -20,6 +20,7 @@ __all__ = [
     "check_labels_match",
     "check_labels_of",
     "check_lacks",
+    "check_made_for",
     "check_none_within",
     "check_numbers",
     "check_of_women",
@@ -163,6 +164,16 @@ def check_labels_of(
         f"{name}: dim {dim!r}: expected the {len(expected)} labels of {whose!r} of {of}, got "
         f"{len(got)}; {fault}"
     )
+
+
+def check_made_for(name: str, array: xr.DataArray, interval: float) -> None:
+    """`array` is for as many years as the interval, if it says."""
+    width = array.coords.get("period_width")
+    if width is not None and width.ndim == 0 and float(width) != interval:
+        raise IntervalError(
+            f"{name}: made for {float(width):g} years, but {interval:g} years lie between "
+            "start and end; make it for this interval"
+        )
 
 
 def check_none_within(name: str, moves: xr.DataArray, why: str) -> None:

@@ -1,39 +1,37 @@
-"""Intercensal net migration: survival-ratio and vital-statistics methods."""
+"""Intercensal net migration by survival ratios."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
-from migproj._checks import (
-    check_counts,
-    check_dims,
-    check_labels_match,
-    check_lacks,
-    check_same_places,
-    check_sexes,
-    check_survival,
-)
+from migproj._births_in import Children, births_by_group, births_by_slice
+from migproj._checks import check_dims, check_lacks, check_made_for, check_sexes, check_survival
 from migproj._choices import choice_codes
 from migproj._diagnostics import counted, finding, warn_findings
-from migproj.ages import AgeGroups, Cohorts, groups_of
-from migproj.conventions import FEMALE, VARIABLES
+from migproj._exact import parts_of, slices_between
+from migproj.ages import AgeGroups, AgesLike, Cohorts, cohorts, groups_of, regroup_ages
+from migproj.conventions import FEMALE
 from migproj.dates import instant_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 from migproj.survival import (
     arrival_coords,
+    check_rounds,
     cohorts_between,
     interval_between,
     survival_on,
 )
 
-__all__ = ["net_migration", "net_migration_vital"]
+__all__ = ["net_migration"]
 
-Children: TypeAlias = Literal["births", "child-woman", "arrivals", "none"]
+Interpolation: TypeAlias = Literal["spline", "pchip"]
 
+_INTERPOLATIONS: Final = ("spline", "pchip")
 _METHODS: Final = {
     "forward": 0,
     "reverse": 1,
@@ -58,6 +56,8 @@ def net_migration(
     births: xr.DataArray | None = None,
     children: Children = "births",
     interval: float | None = None,
+    ages: AgesLike | None = None,
+    interpolation: Interpolation = "spline",
 ) -> xr.Dataset:
     r"""Net migration between two census rounds by survival ratios.
 
@@ -66,10 +66,12 @@ def net_migration(
     start, end : DataArray (..., age)
         Population or stock (persons) at the two rounds. Any other dims (sex, country,
         birthplace, draw, ...) broadcast and keep their labels; the age grids may differ.
-    survival_or_life_table : DataArray or Dataset (..., age)
+    survival_or_life_table : DataArray or Dataset (..., [period,] age)
         Survival ratios by the group arrived in (:func:`survival_ratios`,
         :func:`census_survival_ratios`), on the groups of the result; or a life table, from
-        which they are taken.
+        which they are taken. A life table serves any interval and any two age grids from 0 to
+        an open-ended group; with the dim ``period`` there are several, each for its part of
+        the interval.
     method : str or DataArray of str (...), default "average"
         With P0, P1 the rounds, S the ratio and D = P1 - S P0:
         "forward" D, migrants at the end of the interval; "reverse" P1/S - P0, at its start;
@@ -85,6 +87,11 @@ def net_migration(
     interval : float, optional
         Years between the rounds. Default: from the scalar coordinate ``date`` or ``time`` of
         both.
+    ages : array with an ``age`` coordinate, or sequence of int or str, optional
+        Wider age groups in which to return the result, sums of its own.
+    interpolation : {"spline", "pchip"}
+        Of the population between ages, where the interval does not carry groups onto groups:
+        the C2 cubic spline with Hyman's filter, or the monotone piecewise cubic.
 
     Returns
     -------
@@ -103,7 +110,8 @@ def net_migration(
     AlignmentError
         If labels differ between inputs, or a round holds ages the other cannot account for.
     IntervalError
-        If the interval is unknown, not positive, or does not carry groups onto groups.
+        If the interval is unknown, not positive, or (with survival ratios) does not carry
+        groups onto groups; or if the periods of life tables do not cover it.
 
     Warns
     -----
@@ -119,12 +127,20 @@ def net_migration(
     those born in the interval; its open-ended group starts at the largest such bound A with
     A ≤ the end's open age and A - t ≤ the start's (60+ is 70+ ten years later).
 
+    Where no bounds match (10.56 years on five-year groups, or 5-9, 10-19 seven years later) the
+    groups are the end's, and who arrives in [x, x + w) is the slice [x - t, x + w - t) of the
+    start. People of an age and over are interpolated against the life table's T(x), person-years
+    beyond it, so that a closed stationary population has no migration. A group that holds both
+    people born in the interval and others is the sum of its two parts, each estimated by the
+    method; the second round is divided between them in the same way.
+
     References
     ----------
     UN (1970), *Manual VI: Methods of Measuring Internal Migration*, ch. II; Siegel & Hamilton
     (1952), *JASA* 47:475-500; Shryock & Siegel (1976), *The Methods and Materials of
     Demography*, ch. 21; UN (1992), *Preparing Migration Data for Subnational Population
-    Projections* (children by child-woman ratio).
+    Projections* (children by child-woman ratio); Hyman (1983), *SIAM J. Sci. Stat. Comput.*
+    4:645-654 (monotone spline).
 
     Examples
     --------
@@ -140,57 +156,187 @@ def net_migration(
     >>> result["net_migration"].round(1).values
     array([62777.4, 88441. ])
     """
-    from migproj._kernels import netmigration as kernels
-
-    ways = cohorts_between(start, end, interval)
-    survival = _survival_of(survival_or_life_table, ways)
-    codes = choice_codes("method", method, _METHODS)
-    _check_periods(start, {"end": end, "survival": survival, "births": births, "method": codes})
     if str(children) not in _CHILDREN:
         raise SchemaError(f"children: expected one of {list(_CHILDREN)}, got {children!r}")
-    _check_even(codes, ways, start, children)
-    born = _births_by_group(births, children, ways, start)
-    results = apply(
-        kernels.net_migration,
-        [
-            Input("start", start, ("age",)),
-            Input("end", end, ("age",)),
-            Input("survival", survival, ("age",)),
-            Input("births", born, ("age",)),
-            Input("method", codes, dtype=np.int64),
-        ],
-        [Output(name, ("age",), (len(ways.groups),)) for name in ("net_migration", "expected")]
-        + [Output(name, dtype=np.int64) for name in _COUNTS],
-        ways.start,
-        ways.end,
-        ways.born,
-        _CHILDREN[children],
-    )
-    result = xr.Dataset({str(array.name): array for array in results})
-    result = result.assign_coords(_period_coords(start, ways))
-    if children == "child-woman" and ways.born:
-        result.update(_by_child_woman(result, end, ways))
+    if interpolation not in _INTERPOLATIONS:
+        raise SchemaError(
+            f"interpolation: expected one of {list(_INTERPOLATIONS)}, got {interpolation!r}"
+        )
+    codes = choice_codes("method", method, _METHODS)
+    check_rounds(start, end)
+    years = interval_between(start, end, interval)
+    source = survival_or_life_table
+    if isinstance(source, xr.Dataset) and _needs_slices(start, end, years, source):
+        rounds = _slices(start, end, source, codes, births, children, years, interpolation)
+    else:
+        rounds = _groups(start, end, source, codes, births, children, interval)
+    result = _estimate(rounds, codes, _CHILDREN[children])
+    coords = arrival_coords(rounds.groups, years)
+    began = instant_of(start, "start")
+    result = result.assign_coords(coords if began is None else coords.assign(period=began))
+    if rounds.ways is not None and children == "child-woman" and rounds.ways.born:
+        result.update(_by_child_woman(result, end, rounds.ways))
     if "sex" in result.dims:
         result = result.transpose(..., "sex", "age")
-    unborn = children == "births" and births is None and ways.born > 0
+    unborn = children == "births" and births is None and rounds.born > 0
     warn_findings(
         "net_migration",
         [
-            *_findings(result, survival, codes),
+            *_findings(result, rounds.survival, codes),
             ""
             if unborn or children not in ("births", "arrivals")
-            else _unknown_children(result, survival, ways),
-            f"no births given, so net migration under age {ways.interval:g} is missing: pass "
+            else _unknown_children(result, rounds),
+            f"no births given, so net migration under age {years:g} is missing: pass "
             "births=, or children='child-woman', 'arrivals' (a foreign-born stock) or 'none'"
             if unborn
             else finding("births missing", result["n_births_missing"] > 0),
-            f"the interval of {ways.interval:g} years is over {_LONG_SPAN:g}: many moved and "
+            f"the interval of {years:g} years is over {_LONG_SPAN:g}: many moved and "
             "died or moved back within it"
-            if ways.interval > _LONG_SPAN
+            if years > _LONG_SPAN
             else "",
         ],
     )
-    return result
+    return result if ages is None else _wider(result, ages, years)
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """What the kernel compares: groups, or slices of them, by where they arrive."""
+
+    start: xr.DataArray
+    end: xr.DataArray
+    survival: xr.DataArray
+    births: xr.DataArray
+    start_at: npt.NDArray[np.int64]  # (arrivals + 1): see ages.Cohorts
+    end_at: npt.NDArray[np.int64]
+    born: int  # arrivals born in the interval
+    groups: AgeGroups  # of the result
+    offsets: npt.NDArray[np.int64] | None  # of its groups among the arrivals, if these are slices
+    ways: Cohorts | None
+
+
+def _needs_slices(
+    start: xr.DataArray, end: xr.DataArray, years: float, life_table: xr.Dataset
+) -> bool:
+    """Whether the interval carries no groups onto groups, or its life tables are several.
+
+    Survival ratios are of groups: with them the error says what is accepted.
+    """
+    if not {"lx", "Tx"} <= set(life_table):
+        return False
+    if "period" in life_table.dims and "period" not in start.dims:
+        return True
+    try:
+        cohorts(groups_of(start, "start"), groups_of(end, "end"), years)
+    except IntervalError:
+        return True
+    return False
+
+
+def _groups(
+    start: xr.DataArray,
+    end: xr.DataArray,
+    source: xr.DataArray | xr.Dataset,
+    codes: xr.DataArray,
+    births: xr.DataArray | None,
+    children: Children,
+    interval: float | None,
+) -> _Rounds:
+    """Rounds whose groups arrive in groups."""
+    ways = cohorts_between(start, end, interval)
+    survival = _survival_of(source, ways)
+    _check_periods(start, {"end": end, "survival": survival, "births": births, "method": codes})
+    _check_even(codes, ways, start, children)
+    born = births_by_group(births, children, ways, start)
+    return _Rounds(
+        start, end, survival, born, ways.start, ways.end, ways.born, ways.groups, None, ways
+    )
+
+
+def _slices(
+    start: xr.DataArray,
+    end: xr.DataArray,
+    life_table: xr.Dataset,
+    codes: xr.DataArray,
+    births: xr.DataArray | None,
+    children: Children,
+    years: float,
+    interpolation: Interpolation,
+) -> _Rounds:
+    """Rounds any time apart: slices of the first that arrive in those of the second."""
+    if children == "child-woman":
+        raise IntervalError(
+            f"children='child-woman': expected an interval that carries age groups onto age "
+            f"groups, got {years:g} years; give births"
+        )
+    if bool((codes == _METHODS["even"]).any()):
+        raise IntervalError(
+            f"method 'even': expected an interval of one group's width, got {years:g} years; it "
+            "inverts the projection. Use 'average' or 'midpoint'"
+        )
+    _check_periods(start, {"end": end, "births": births, "method": codes})
+    parts = parts_of(life_table, instant_of(start, "start"), years)
+    cuts = [part.remaining for part in parts]
+    ways = slices_between(groups_of(start, "start"), groups_of(end, "end"), years, cuts)
+    count = len(ways.lower)
+    return _Rounds(
+        ways.start(start, parts, interpolation),
+        ways.end(end, parts, interpolation),
+        ways.survival(parts),
+        births_by_slice(births, children, ways, start),
+        np.append(np.zeros(ways.born), np.arange(count - ways.born + 1)).astype(np.int64),
+        np.arange(count + 1),
+        ways.born,
+        ways.groups,
+        ways.offsets,
+        None,
+    )
+
+
+def _estimate(rounds: _Rounds, codes: xr.DataArray, births_are: int) -> xr.Dataset:
+    from migproj._kernels import ages
+    from migproj._kernels import netmigration as kernels
+
+    count = len(rounds.end_at) - 1
+    results = apply(
+        kernels.net_migration,
+        [
+            Input("start", rounds.start, ("age",)),
+            Input("end", rounds.end, ("age",)),
+            Input("survival", rounds.survival, ("age",)),
+            Input("births", rounds.births, ("age",)),
+            Input("method", codes, dtype=np.int64),
+        ],
+        [Output(name, ("age",), (count,)) for name in ("net_migration", "expected")]
+        + [Output(name, dtype=np.int64) for name in _COUNTS],
+        rounds.start_at,
+        rounds.end_at,
+        rounds.born,
+        births_are,
+    )
+    if rounds.offsets is not None:
+        summed = [
+            apply(
+                ages.regroup,
+                [Input(str(array.name), array, ("age",))],
+                [Output(str(array.name), ("age",), (len(rounds.groups),))],
+                rounds.offsets,
+            )[0]
+            for array in results[:2]
+        ]
+        results = (*summed, *results[2:])
+    return xr.Dataset({str(array.name): array for array in results})
+
+
+def _wider(result: xr.Dataset, ages: AgesLike, years: float) -> xr.Dataset:
+    """The result in wider groups, sums of its own."""
+    sums = {
+        name: regroup_ages(result[name].drop_vars("age_start"), ages)
+        for name in ("net_migration", "expected")
+    }
+    wide = groups_of(sums["net_migration"], "ages")
+    counts = result.drop_vars(["net_migration", "expected", "age", "age_width", "age_start"])
+    return xr.Dataset(sums).merge(counts).assign_coords(arrival_coords(wide, years))
 
 
 def _findings(result: xr.Dataset, survival: xr.DataArray, codes: xr.DataArray) -> list[str]:
@@ -208,155 +354,15 @@ def _findings(result: xr.Dataset, survival: xr.DataArray, codes: xr.DataArray) -
     ]
 
 
-def _unknown_children(result: xr.Dataset, survival: xr.DataArray, ways: Cohorts) -> str:
-    young = {"age": slice(ways.born)}
+def _unknown_children(result: xr.Dataset, rounds: _Rounds) -> str:
+    if rounds.ways is None:  # a life table tells the survival of births
+        return ""
+    young = {"age": slice(rounds.born)}
     return finding(
         "survival of those born in the interval missing (two censuses tell none: take it from a "
         "life table, or use children='child-woman')",
-        survival.isel(young).isnull() & result["net_migration"].isel(young).isnull(),
+        rounds.survival.isel(young).isnull() & result["net_migration"].isel(young).isnull(),
     )
-
-
-def net_migration_vital(
-    start: xr.DataArray,
-    end: xr.DataArray,
-    births: xr.DataArray | None,
-    deaths: xr.DataArray,
-    *,
-    interval: float | None = None,
-) -> xr.DataArray:
-    r"""Net migration by the vital-statistics (balancing) equation.
-
-    Parameters
-    ----------
-    start, end : DataArray (...) or (..., age)
-        Population (persons) at the two rounds.
-    births : DataArray (..., sex) or (..., sex, age), or None
-        Births of the interval (persons per period). With `deaths` by cohort: in total, spread
-        evenly over the interval, or by the group in which the children arrive. None for people
-        none of whom were born in it (ages from the interval on).
-    deaths : DataArray (...) or (..., age)
-        Deaths of the interval (persons per period): in total, or by arrival cohort (``age``:
-        the group in which the dead would have been at the end).
-    interval : float, optional
-        Years between the rounds, needed with deaths by cohort. Default: from the scalar
-        coordinate ``date`` or ``time`` of both.
-
-    Returns
-    -------
-    DataArray "net_migration" (...) or, with deaths by cohort, (..., age)
-        Net migration (persons per period), by age at the end.
-
-    Raises
-    ------
-    SchemaError, AlignmentError, IntervalError
-        As in :func:`net_migration`; also if births or deaths lack a dim sex, country or
-        birthplace that the populations have (they would be counted once for each label).
-
-    Notes
-    -----
-    .. math:: M = P_1 - P_0 - B + D
-
-    References
-    ----------
-    UN (1970), *Manual VI*, ch. II; Bogue, Hinze & White (1982), *Techniques of Estimating Net
-    Migration*.
-
-    Examples
-    --------
-    >>> import migproj as mp, xarray as xr
-    >>> start, end, births, deaths = (xr.DataArray(float(x)) for x in (1000, 1100, 150, 80))
-    >>> float(mp.net_migration_vital(start, end, births, deaths))
-    30.0
-    """
-    for name, array in (("start", start), ("end", end), ("births", births), ("deaths", deaths)):
-        if array is not None:
-            check_dims(name, array)
-            check_lacks(name, array, "mother_age", f"sum over it: {name}.sum('mother_age')")
-            if "period" not in start.dims:
-                check_lacks(name, array, "period", f"select one interval: {name}.sel(period=...)")
-            check_counts(name, array, people=name in ("start", "end"))
-            check_sexes(name, array, both=False)
-            check_same_places(name, array, "start", start)
-    if "age" in deaths.dims:
-        ways = cohorts_between(start, end, interval)
-        given = groups_of(deaths, "deaths")
-        if given != ways.groups:
-            raise AlignmentError(
-                f"deaths: dim 'age': expected deaths by arrival group, {ways.groups.labels[:8]}, "
-                f"got {given.labels[:8]}; regroup them, or give the total (deaths.sum('age'))"
-            )
-        if births is None and ways.born:
-            raise SchemaError(
-                f"births: None, but end holds children under {ways.interval:g}, born in the "
-                "interval; give their births, or select ages from the interval on"
-            )
-        _check_made_for("deaths", deaths, ways)
-        everyone = xr.DataArray(np.ones(len(ways.groups)), dims="age", coords=ways.groups.coords())
-        kind: Children = "births" if births is not None else "none"
-        change = net_migration(
-            start, end, everyone, method="forward", births=births, children=kind, interval=interval
-        )["net_migration"]
-        check_labels_match({"start": change, "deaths": deaths}, dims=deaths.dims)
-        net = change + deaths.drop_vars(["age_width", "period", "period_width"], errors="ignore")
-    else:
-        totals = {
-            name: array.sum("age", skipna=False) if "age" in array.dims else array
-            for name, array in (
-                ("start", start),
-                ("end", end),
-                ("births", births),
-                ("deaths", deaths),
-            )
-            if array is not None
-        }
-        totals = {
-            name: array.drop_vars(["time", "date"], errors="ignore")
-            for name, array in totals.items()
-        }
-        check_labels_match(totals, dims=dict.fromkeys(d for a in totals.values() for d in a.dims))
-        _check_one_interval(start, end, interval, {"births": births, "deaths": deaths})
-        _check_everyone(start, end, births)
-        net = totals["end"] - totals["start"] + totals["deaths"]
-        if births is not None:
-            net = net - totals["births"]
-    net = net.transpose(..., *[dim for dim in ("sex", "age") if dim in net.dims])
-    return net.rename("net_migration").assign_attrs(units=VARIABLES["net_migration"].units)
-
-
-def _check_everyone(start: xr.DataArray, end: xr.DataArray, births: xr.DataArray | None) -> None:
-    """Rounds by age hold everyone: from age 0 on, where births are counted."""
-    for name, array in (("start", start), ("end", end)):
-        if births is not None and "age" in array.dims:
-            groups = groups_of(array, name)
-            if groups.lower[0] != 0:
-                raise AlignmentError(
-                    f"{name}: dim 'age': expected everyone from age 0 on, as births are counted, "
-                    f"got ages from {groups.lower[0]} on: the younger would be taken for migrants"
-                )
-
-
-def _check_one_interval(
-    start: xr.DataArray,
-    end: xr.DataArray,
-    interval: float | None,
-    flows: dict[str, xr.DataArray | None],
-) -> None:
-    """Births and deaths are of one interval, that between the rounds where it is known."""
-    dated = instant_of(start, "start") is not None and instant_of(end, "end") is not None
-    known = interval is not None or dated
-    years, whose = (interval_between(start, end, interval), "the rounds") if known else (None, "")
-    for name, array in flows.items():
-        width = None if array is None else array.coords.get("period_width")
-        if width is None or width.ndim:
-            continue
-        if years is None:
-            years, whose = float(width), name
-        elif float(width) != years:
-            raise IntervalError(
-                f"{name}: made for {float(width):g} years, but {whose} are of {years:g}; give "
-                "both for the interval between the rounds"
-            )
 
 
 def _survival_of(source: xr.DataArray | xr.Dataset, ways: Cohorts) -> xr.DataArray:
@@ -388,17 +394,8 @@ def _survival_of(source: xr.DataArray | xr.Dataset, ways: Cohorts) -> xr.DataArr
             f"expected: {extra[:5]}. mp.survival_ratios(life_table, ages=..., interval="
             f"{ways.interval:g}) makes them, or pass the life table itself"
         )
-    _check_made_for("survival", source, ways)
+    check_made_for("survival", source, ways.interval)
     return source
-
-
-def _check_made_for(name: str, array: xr.DataArray, ways: Cohorts) -> None:
-    width = array.coords.get("period_width")
-    if width is not None and width.ndim == 0 and float(width) != ways.interval:
-        raise IntervalError(
-            f"{name}: made for {float(width):g} years, but {ways.interval:g} years lie between "
-            "start and end; make it for this interval"
-        )
 
 
 def _check_periods(start: xr.DataArray, others: dict[str, xr.DataArray | None]) -> None:
@@ -436,50 +433,6 @@ def _check_even(
         )
 
 
-def _births_by_group(
-    births: xr.DataArray | None, children: Children, ways: Cohorts, start: xr.DataArray
-) -> xr.DataArray:
-    """Births by the group in which they arrive (one missing group where there is none)."""
-    groups = ways.groups
-    pooled = groups.lower[-1] < ways.interval
-    if pooled and children != "arrivals":
-        raise IntervalError(
-            f"the group {groups.labels[-1]} holds both people born in the {ways.interval:g} years "
-            "between the rounds and people born before; children='arrivals' counts the former as "
-            "migrants (a foreign-born stock), else give an age group that starts at "
-            f"{ways.interval:g}"
-        )
-    if births is None:
-        return xr.DataArray(np.full(max(ways.born, 1), np.nan), dims="age")
-    if children != "births":
-        raise SchemaError(
-            f"births: given, but children={children!r} does not use them; drop one of the two"
-        )
-    if not ways.born:
-        raise SchemaError(
-            f"births: given, but end begins at age {groups.lower[0]}, so nobody born in the "
-            f"{ways.interval:g} years is in it; drop births, or give end from age 0"
-        )
-    check_dims("births", births)
-    check_lacks("births", births, "mother_age", "sum over it: births.sum('mother_age')")
-    check_counts("births", births, people=False)
-    check_sexes("births", births, both=False)
-    _check_made_for("births", births, ways)
-    check_same_places("births", births, "start", start)
-    if "age" not in births.dims:
-        share = np.array(groups.width[: ways.born]) / ways.interval
-        births = births.drop_vars(["age", "age_width"], errors="ignore")
-        return births * xr.DataArray(share, dims="age")
-    wanted = AgeGroups(groups.lower[: ways.born], groups.width[: ways.born])
-    given = groups_of(births, "births")
-    if given.lower != wanted.lower:
-        raise AlignmentError(
-            f"births: dim 'age': expected the groups in which children arrive, {wanted.labels}, "
-            f"got {given.lower}; sum or split them to these, or give births without age"
-        )
-    return births
-
-
 def _by_child_woman(result: xr.Dataset, end: xr.DataArray, ways: Cohorts) -> xr.Dataset:
     """net_migration and expected with children by the child-woman ratio."""
     from migproj._kernels import netmigration as kernels
@@ -515,9 +468,3 @@ def _by_child_woman(result: xr.Dataset, end: xr.DataArray, ways: Cohorts) -> xr.
     )
     both = xr.Dataset({"net_migration": net, "expected": expected})
     return both.assign_coords(sex=end["sex"].values).assign_coords(result["age"].coords)
-
-
-def _period_coords(start: xr.DataArray, ways: Cohorts) -> xr.Coordinates:
-    coords = arrival_coords(ways.groups, ways.interval)
-    began = instant_of(start, "start")
-    return coords if began is None else coords.assign(period=began)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,6 @@ from migproj._steps import TIMINGS, along
 from migproj.ages import AgesLike, as_groups, covering, unions
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
-
-if TYPE_CHECKING:
-    from migproj._jit import Kernel
 
 __all__ = ["project_population", "vital_events"]
 
@@ -394,7 +391,7 @@ def _run(
         "population": (ways.count + 1, 2, len(groups)),
         "births": (ways.count, 2, len(mothers)),
     }
-    kernel: Kernel = kernels.project_population
+    kernel: Any = kernels.project_population
     names: tuple[str, ...] = _OUTPUTS
     inputs = [*parts.inputs(), Input("timing", codes, dtype=np.int64)]
     rules = [int(limit), int(parts.exits.emigrating)]

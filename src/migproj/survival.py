@@ -33,9 +33,13 @@ from migproj.errors import AlignmentError, IntervalError
 __all__ = [
     "arrival_coords",
     "census_survival_ratios",
+    "check_rounds",
     "cohorts_between",
     "interval_between",
+    "located",
+    "ratios_of",
     "separation_factors",
+    "slices_of",
     "survival_on",
     "survival_ratios",
 ]
@@ -130,9 +134,6 @@ def survival_ratios(
 
 def survival_on(life_table: xr.Dataset, groups: AgeGroups, interval: float) -> xr.DataArray:
     """Survival ratios of a checked life table to the arrival groups of `interval`."""
-    from migproj._kernels import survival as kernels
-
-    table = groups_of(life_table, "life_table")
     lower, upper = np.array(groups.lower, dtype=float), np.array(groups.upper)
     born = upper <= interval
     straddling = (lower < interval) & ~born
@@ -143,15 +144,28 @@ def survival_on(life_table: xr.Dataset, groups: AgeGroups, interval: float) -> x
             f"interval and people born before it; expected a group bound at {interval:g} in ages "
             f"({', '.join(groups.labels[:8])}, ...)"
         )
-    bounds = np.unique(
-        np.concatenate([lower, upper, (lower - interval)[~born], (upper - interval)[~born]])
-    )
+    before = (np.where(born, np.nan, edge - interval) for edge in (lower, upper))
+    survival = ratios_of(life_table, lower, upper, *before)
+    return survival.assign_coords(arrival_coords(groups, interval))
+
+
+def ratios_of(
+    life_table: xr.Dataset,
+    lower: npt.NDArray[np.float64],
+    upper: npt.NDArray[np.float64],
+    lower_start: npt.NDArray[np.float64],
+    upper_start: npt.NDArray[np.float64],
+) -> xr.DataArray:
+    """Survival ratios (..., age) from slices of a life table to others, without labels of age.
+
+    Missing bounds at the start: born since then, evenly over as many years as the slice is wide.
+    """
+    from migproj._kernels import survival as kernels
+
+    table = groups_of(life_table, "life_table")
+    bounds = np.unique(np.concatenate([lower, upper, lower_start, upper_start]))
     bounds = bounds[np.isfinite(bounds)]
-    _check_covered(table, bounds, bool(born.any()))
-    knots = np.array(table.lower, dtype=float)
-    knot = np.searchsorted(knots, bounds, side="right") - 1
-    width = np.array(table.width)[knot]
-    part = np.where(bounds == knots[knot], 0.0, (bounds - knots[knot]) / width)
+    _check_covered(table, bounds, bool(np.isnan(lower_start).any()))
 
     def at(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         found = np.searchsorted(bounds, np.where(np.isfinite(points), points, bounds[0]))
@@ -160,17 +174,54 @@ def survival_on(life_table: xr.Dataset, groups: AgeGroups, interval: float) -> x
     (survival,) = apply(
         kernels.survival_ratios,
         [Input("lx", life_table["lx"], ("age",)), Input("Tx", life_table["Tx"], ("age",))],
-        [Output("survival", ("age",), (len(groups),))],
-        knot.astype(np.int64),
-        part,
-        width,
-        at(lower),
-        at(upper),
-        np.where(born, -1, at(np.where(born, bounds[0], lower - interval))).astype(np.int64),
-        np.where(born, -1, at(np.where(born, bounds[0], upper - interval))).astype(np.int64),
-        np.array(groups.width),
+        [Output("survival", ("age",), (len(lower),))],
+        *located(table, bounds),
+        *(at(points) for points in (lower, upper, lower_start, upper_start)),
+        upper - lower,
     )
-    return survival.assign_coords(arrival_coords(groups, interval))
+    return survival
+
+
+def located(
+    table: AgeGroups, ages: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Where ages lie in a life table: in which group, how far into it (0 to 1), and its width."""
+    knots = np.array(table.lower, dtype=float)
+    knot = np.searchsorted(knots, ages, side="right") - 1
+    width = np.array(table.width)[knot]
+    part = np.where(ages == knots[knot], 0.0, (ages - knots[knot]) / width)
+    return knot.astype(np.int64), part, width
+
+
+def slices_of(
+    name: str,
+    counts: xr.DataArray,
+    life_table: xr.Dataset,
+    lower: npt.NDArray[np.float64],
+    interpolation: str,
+) -> xr.DataArray:
+    """Persons (..., age) between ages, the last slice open-ended, without labels of age.
+
+    Interpolated against the person-years of the life table beyond each age.
+    """
+    from migproj._kernels import survival as kernels
+
+    table, groups = groups_of(life_table, "life_table"), groups_of(counts, name)
+    bounds = np.array(groups.lower, dtype=float)
+    _check_covered(table, np.concatenate([bounds, lower]), births=False)
+    (slices,) = apply(
+        kernels.slices,
+        [
+            Input(name, counts, ("age",)),
+            Input("lx", life_table["lx"], ("age",)),
+            Input("Tx", life_table["Tx"], ("age",)),
+        ],
+        [Output("population", ("age",), (len(lower),))],
+        *located(table, bounds),
+        *located(table, lower),
+        int(interpolation == "pchip"),
+    )
+    return slices
 
 
 def separation_factors(life_table: xr.Dataset, *, ages: AgesLike | None = None) -> xr.DataArray:
@@ -353,13 +404,18 @@ def census_survival_ratios(
     return survival
 
 
-def cohorts_between(start: xr.DataArray, end: xr.DataArray, interval: float | None) -> Cohorts:
-    """The checked cohorts of two rounds."""
+def check_rounds(start: xr.DataArray, end: xr.DataArray) -> None:
+    """Two rounds are counts by age of the same places."""
     for name, array in (("start", start), ("end", end)):
         check_dims(name, array, "age")
         check_counts(name, array)
         check_sexes(name, array, both=False)
     check_same_places("end", end, "start", start)
+
+
+def cohorts_between(start: xr.DataArray, end: xr.DataArray, interval: float | None) -> Cohorts:
+    """The checked cohorts of two rounds."""
+    check_rounds(start, end)
     return cohorts(
         groups_of(start, "start"), groups_of(end, "end"), interval_between(start, end, interval)
     )
