@@ -401,6 +401,16 @@ def rounds(rng, countries, lower=AGES, births=True):
     return arrays | ({"births": drawn(rng, 1e3, 1e5, **by)} if births else {})
 
 
+def tables_and_rounds(rng, countries):
+    """Rounds on five-year groups and death rates of a life table."""
+    inputs = rounds(rng, countries)
+    by = {"country": countries, "sex": SEXES}
+    ages = [0, 1, 5, 10, 15, 20, 25, 30]
+    inputs["mx"] = drawn(rng, 1e-3, 0.1, ages, **by)
+    del inputs["survival"]
+    return inputs
+
+
 def rounds_and_methods(rng, countries):
     chosen = rng.choice(METHODS, len(countries))
     methods = xr.DataArray(chosen, dims="country", coords={"country": countries})
@@ -547,6 +557,12 @@ CASES = {
             start, end, survival, births=births, method=method, interval=5
         ),
     ),
+    "rounds 7 years apart": Case(
+        tables_and_rounds,
+        lambda start, end, mx, births: mp.net_migration(
+            start, end, mp.life_table(mx), births=births, method="midpoint", interval=7
+        ),
+    ),
     "child-woman": Case(
         lambda rng, countries: rounds(rng, countries, LONG, births=False),
         lambda start, end, survival: mp.net_migration(
@@ -575,6 +591,7 @@ CASES = {
 #: What is warned of when all of an input is missing in one country
 WARNINGS = {
     ("net_migration", "births"): "births missing in .*country=C001",
+    ("rounds 7 years apart", "births"): "births missing in .*country=C001",
     ("net_migration", "survival"): "survival of those born in the interval missing",
     ("net_migration_vital", "births"): "births missing in .*country=C001",
 }

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj.ages import AgeGroups
+from migproj.ages import AgeGroups, summed
 from migproj.dates import year_of
 from migproj.errors import AlignmentError, IntervalError
 from migproj.survival import ratios_of, slices_of
@@ -64,27 +64,39 @@ class Slices:
         return slices_of("end", end, parts[-1].life_table, self.lower, interpolation)
 
     def survival(self, parts: Sequence[Part]) -> xr.DataArray:
-        """Survival ratios of the slices, over all parts that they live in."""
-        survival = xr.DataArray(1.0)
-        for part in parts:
-            lower, upper = self.lower - part.remaining, self.upper - part.remaining
-            before = [edge - part.years for edge in (lower, upper)]
-            unborn, born = upper <= _DAY, before[1] <= _DAY
-            lower = np.where(unborn | born, np.maximum(lower, 0.0), lower)
-            before = [np.where(born, np.nan, np.maximum(edge, 0.0)) for edge in before]
-            # Any slice stands in for those not yet born, whose ratio is not read.
-            upper = np.where(unborn, lower + 1.0, upper)
-            ratios = ratios_of(part.life_table, lower, upper, *before)
-            living = xr.DataArray(~unborn, dims="age")
-            survival = survival * ratios.where(living, 1.0)
-        ages = self.lower.round(6)
-        return survival.assign_coords(age=ages).rename("survival")
+        """Survival ratios of the slices, over all parts that they live in.
+
+        Births are even: of a slice born in several parts the ratio is a mean, by their years.
+        """
+        cuts = [part.remaining for part in parts if part.remaining < self.interval - _DAY]
+        inner = [cut for cut in cuts if np.abs(self.lower - cut).min() > _DAY]
+        lower = np.unique(np.append(self.lower, inner))
+        upper = np.append(lower[1:], np.inf)
+        born = lower < self.interval - _DAY
+        weights = np.where(born, upper - lower, 1.0)
+        fine = _survival(lower, upper, parts) * xr.DataArray(weights, dims="age")
+        offsets = np.append(np.searchsorted(lower, self.lower), len(lower)).astype(np.int64)
+        sums = summed(fine, offsets) / np.add.reduceat(weights, offsets[:-1])
+        return sums.assign_coords(age=self.lower.round(6)).rename("survival")
 
 
-def slices_between(
-    start: AgeGroups, end: AgeGroups, interval: float, cuts: Sequence[float] = ()
-) -> Slices:
-    """The slices of two rounds, bounded by the end's groups, by those born since, and by `cuts`.
+def _survival(lower: _Ages, upper: _Ages, parts: Sequence[Part]) -> xr.DataArray:
+    survival = xr.DataArray(1.0)
+    for part in parts:
+        low, high = lower - part.remaining, upper - part.remaining
+        before = [edge - part.years for edge in (low, high)]
+        unborn, born = high <= _DAY, before[1] <= _DAY
+        before = [np.where(born, np.nan, np.maximum(edge, 0.0)) for edge in before]
+        # Any slice stands in for those not yet born, whose ratio is not read.
+        low = np.where(born, np.maximum(low, 0.0), low)
+        high = np.where(unborn, low + 1.0, high)
+        ratios = ratios_of(part.life_table, low, high, *before)
+        survival = survival * ratios.where(xr.DataArray(~unborn, dims="age"), 1.0)
+    return survival
+
+
+def slices_between(start: AgeGroups, end: AgeGroups, interval: float) -> Slices:
+    """The slices of two rounds, bounded by the end's groups and by those born since.
 
     The result's groups are the end's, up to the largest bound A with A - interval within the
     closed ages of the start.
@@ -104,8 +116,8 @@ def slices_between(
     lower = [low for low in end.lower if low - interval <= start.lower[-1]]
     width = [float(b - a) for a, b in itertools.pairwise(lower)]
     result = AgeGroups(tuple(lower), (*width, np.inf))
-    inner = [cut for cut in (interval, *cuts) if min(abs(cut - low) for low in lower) > _DAY]
-    bounds = np.unique(np.array([*lower, *inner], dtype=float))
+    between = min(abs(interval - low) for low in lower) > _DAY
+    bounds = np.unique(np.array([*lower, *([interval] if between else [])], dtype=float))
     offsets = np.searchsorted(bounds, np.array(lower, dtype=float))
     born = int(np.sum(bounds < interval - _DAY))
     return Slices(result, interval, bounds, born, np.append(offsets, len(bounds)).astype(np.int64))

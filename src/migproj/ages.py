@@ -435,23 +435,28 @@ def regroup_ages(array: xr.DataArray, ages: AgesLike) -> xr.DataArray:
     >>> mp.regroup_ages(people, ["0-9", "10+"]).values
     array([3., 7.])
     """
-    from migproj._apply import Input, Output, apply
-    from migproj._kernels import ages as kernels
-
     check_dims("array", array, "age")
     have = groups_of(array, "array")
     want = as_groups(ages, open_ended=have.is_open)
-    offsets = unions(have, want, "array")
-    (result,) = apply(
-        kernels.regroup,
-        [Input("array", array, ("age",))],
-        [Output("population", ("age",), (len(want),))],
-        offsets,
-    )
+    result = summed(array, unions(have, want, "array"))
     result.attrs = dict(array.attrs)
     instants = {name: coord for name, coord in array.coords.items() if name not in result.coords}
     kept = {name: coord for name, coord in instants.items() if "age" not in coord.dims}
     return result.assign_coords(want.coords()).assign_coords(kept).rename(array.name)
+
+
+def summed(array: xr.DataArray, offsets: npt.NDArray[np.int64]) -> xr.DataArray:
+    """Sums over the age groups offsets[g]:offsets[g + 1], without labels of age."""
+    from migproj._apply import Input, Output, apply
+    from migproj._kernels import ages as kernels
+
+    (result,) = apply(
+        kernels.regroup,
+        [Input("array", array, ("age",))],
+        [Output("array", ("age",), (len(offsets) - 1,))],
+        offsets,
+    )
+    return result
 
 
 def unions(have: AgeGroups, want: AgeGroups, name: str) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ from migproj._checks import check_dims, check_lacks, check_made_for, check_sexes
 from migproj._choices import choice_codes
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._exact import parts_of, slices_between
-from migproj.ages import AgeGroups, AgesLike, Cohorts, cohorts, groups_of, regroup_ages
+from migproj.ages import AgeGroups, AgesLike, Cohorts, cohorts, groups_of, regroup_ages, summed
 from migproj.conventions import FEMALE
 from migproj.dates import instant_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
@@ -276,8 +276,7 @@ def _slices(
         )
     _check_periods(start, {"end": end, "births": births, "method": codes})
     parts = parts_of(life_table, instant_of(start, "start"), years)
-    cuts = [part.remaining for part in parts]
-    ways = slices_between(groups_of(start, "start"), groups_of(end, "end"), years, cuts)
+    ways = slices_between(groups_of(start, "start"), groups_of(end, "end"), years)
     count = len(ways.lower)
     return _Rounds(
         ways.start(start, parts, interpolation),
@@ -294,7 +293,6 @@ def _slices(
 
 
 def _estimate(rounds: _Rounds, codes: xr.DataArray, births_are: int) -> xr.Dataset:
-    from migproj._kernels import ages
     from migproj._kernels import netmigration as kernels
 
     count = len(rounds.end_at) - 1
@@ -315,16 +313,11 @@ def _estimate(rounds: _Rounds, codes: xr.DataArray, births_are: int) -> xr.Datas
         births_are,
     )
     if rounds.offsets is not None:
-        summed = [
-            apply(
-                ages.regroup,
-                [Input(str(array.name), array, ("age",))],
-                [Output(str(array.name), ("age",), (len(rounds.groups),))],
-                rounds.offsets,
-            )[0]
+        sums = [
+            summed(array, rounds.offsets).rename(array.name).assign_attrs(array.attrs)
             for array in results[:2]
         ]
-        results = (*summed, *results[2:])
+        results = (*sums, *results[2:])
     return xr.Dataset({str(array.name): array for array in results})
 
 
