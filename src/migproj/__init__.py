@@ -15,6 +15,7 @@ from migproj.lifetable import life_table
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.projection import project_population, vital_events
+from migproj.rounds import net_migration_rounds
 from migproj.schedules import flow_difference
 from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
@@ -39,6 +40,7 @@ __all__ = [
     "leslie_matrix",
     "life_table",
     "net_migration",
+    "net_migration_rounds",
     "net_migration_vital",
     "project_population",
     "project_regions",

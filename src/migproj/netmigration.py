@@ -27,7 +27,7 @@ from migproj.survival import (
     survival_on,
 )
 
-__all__ = ["net_migration"]
+__all__ = ["Interpolation", "net_migration"]
 
 Interpolation: TypeAlias = Literal["spline", "pchip"]
 
