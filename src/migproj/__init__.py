@@ -15,6 +15,7 @@ from migproj.lifetable import life_table
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.projection import project_population, vital_events
+from migproj.reconciliation import reconcile, reconcile_margins
 from migproj.rounds import net_migration_rounds
 from migproj.schedules import flow_difference
 from migproj.stable import leslie_matrix, stable_population
@@ -46,6 +47,8 @@ __all__ = [
     "project_regions",
     "project_stocks",
     "project_world",
+    "reconcile",
+    "reconcile_margins",
     "regroup_ages",
     "scenarios",
     "separation_factors",

@@ -127,6 +127,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
         "1",
         "cells with a negative population, or with negative survivors expected",
     ),
+    VariableSpec("n_sign_changes", (), "1", "figures that changed sign when they were adjusted"),
     VariableSpec("n_births_missing", (), "1", "child groups without births"),
     VariableSpec("n_no_births", (), "1", "1 where no daughters are born, or none grow up"),
     VariableSpec(

@@ -1,0 +1,309 @@
+"""Net migration made to agree with totals: of the world, of a nation, of both sexes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from migproj._checks import (
+    as_number,
+    check_dims,
+    check_finite,
+    check_labels_match,
+    check_numbers,
+    check_weights,
+    where,
+)
+from migproj._diagnostics import finding, warn_findings
+from migproj.conventions import VARIABLES
+from migproj.errors import SchemaError
+
+__all__ = ["reconcile", "reconcile_margins"]
+
+Rule: TypeAlias = Literal["plus-minus", "two-sided", "proportional", "minimum-change"]
+
+_RULES: Final = ("plus-minus", "two-sided", "proportional", "minimum-change")
+#: Margins agree to this share of the sum of absolute values.
+_CLOSE: Final = 1e-9
+#: Rounds of adjustment to margins, and by how much each leaves less than the one before where the
+#: margins agree.
+_ROUNDS: Final = 10_000
+_SHRINKS: Final = 0.9999
+
+
+def reconcile(
+    net: xr.DataArray,
+    total: float | xr.DataArray,
+    dim: str | Sequence[str],
+    *,
+    method: Rule = "plus-minus",
+    variance: xr.DataArray | None = None,
+) -> xr.Dataset:
+    r"""Adjust net migration so that it adds up to a given total over some dims.
+
+    Parameters
+    ----------
+    net : DataArray (..., dim)
+        Net migration (persons per period), or other figures of both signs.
+    total : float or DataArray (...)
+        What it is to add up to: 0 over the countries of the world, the national figure over
+        regions, that of both sexes over ``sex``. Without the dims of `dim`.
+    dim : str or sequence of str
+        The dims to sum over.
+    method : {"plus-minus", "two-sided", "proportional", "minimum-change"}
+        How to share the difference; see Notes.
+    variance : DataArray (..., dim), optional
+        For "minimum-change": variances, or other weights (0 or more), of what is adjusted;
+        where it is 0 nothing changes. Default: equal.
+
+    Returns
+    -------
+    Dataset
+        ``net_migration`` as adjusted, in the dims and order of `net`, and ``n_sign_changes``
+        (...), how many figures changed sign.
+
+    Raises
+    ------
+    SchemaError
+        If dims or values are not what is described here, or the figures cannot be brought to
+        the total by the method.
+    AlignmentError
+        If labels differ.
+
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels, if a figure changes sign.
+
+    Notes
+    -----
+    With gains G and losses L (as a positive number), D = T - (G - L):
+
+    - "plus-minus": gains times 1 + D/(G + L), losses times 1 - D/(G + L).
+    - "two-sided": gains times (G + L + T)/2G, losses times (G + L - T)/2L: G + L stays.
+    - "proportional": all times T/(G - L).
+    - "minimum-change": M + D v/Σv, which minimises Σ (change)²/v.
+
+    A missing figure makes missing all of its sum.
+
+    References
+    ----------
+    Shryock & Siegel (1976), *The Methods and Materials of Demography*, ch. 22 and 23
+    (plus-minus method); Akers & Siegel (1965), *National Census Survival Rates, by Color and
+    Sex, for 1950 to 1960*; Deming (1943), *Statistical Adjustment of Data*.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> net = xr.DataArray([-200.0, -30.0, 80.0], dims="country",
+    ...                    coords={"country": ["ARG", "BOL", "CHL"]})
+    >>> mp.reconcile(net, 0.0, "country")["net_migration"].round(1).values
+    array([-103.2,  -15.5,  118.7])
+    """
+    dims = [dim] if isinstance(dim, str) else list(dim)
+    if method not in _RULES:
+        raise SchemaError(f"method: expected one of {list(_RULES)}, got {method!r}")
+    wanted = as_number("total", total)
+    _check_net(net, {"total": wanted}, {"total": dims})
+    if variance is not None:
+        if method != "minimum-change":
+            raise SchemaError(f"variance: method={method!r} does not use it; drop one of the two")
+        _check_variance(variance, net)
+    figures = net.astype(np.float64)
+    if method == "minimum-change":
+        result = _share(figures, wanted, dims, variance)
+    else:
+        result = _scaled(figures, wanted, dims, method)
+    return _reported("reconcile", net, result, dims)
+
+
+def reconcile_margins(
+    net: xr.DataArray,
+    margins: Mapping[Hashable, float | xr.DataArray],
+    *,
+    variance: xr.DataArray | None = None,
+) -> xr.Dataset:
+    r"""Adjust net migration to several totals at once, with the least change.
+
+    Parameters
+    ----------
+    net : DataArray (...)
+        Net migration (persons per period), as by region, sex and age.
+    margins : mapping of str or tuple of str to float or DataArray
+        Of each dim, or dims, to sum over: the totals, which have all other dims of `net`.
+        ``{"region": national, "sex": by_region}`` makes regions add up to the nation by sex
+        and sexes to the regions.
+    variance : DataArray (...), optional
+        Variances, or other weights (0 or more); where it is 0 nothing changes. Default: equal.
+
+    Returns
+    -------
+    Dataset
+        ``net_migration`` as adjusted, and ``n_sign_changes``, how many figures changed sign.
+
+    Raises
+    ------
+    SchemaError
+        If dims or values are not what is described here, or the margins contradict each other
+        (or the figures of variance 0).
+    AlignmentError
+        If labels differ.
+
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels, if a figure changes sign.
+
+    Notes
+    -----
+    Minimises Σ (change)²/v under all totals: each in turn is met by :func:`reconcile` with
+    "minimum-change" until all are (projection onto the intersection).
+
+    References
+    ----------
+    Deming (1943), *Statistical Adjustment of Data*, ch. VII; Byron (1978), "The estimation of
+    large social account matrices", *Journal of the Royal Statistical Society A* 141:359-367.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> net = xr.DataArray([[-20.0, 30.0], [10.0, -15.0]], dims=("region", "sex"),
+    ...     coords={"region": ["north", "south"], "sex": ["female", "male"]})
+    >>> by_sex = xr.DataArray([-6.0, 9.0], dims="sex", coords={"sex": ["female", "male"]})
+    >>> by_region = xr.DataArray([8.0, -5.0], dims="region", coords={"region": ["north", "south"]})
+    >>> result = mp.reconcile_margins(net, {"region": by_sex, "sex": by_region})
+    >>> result["net_migration"].values
+    array([[-18.5,  26.5],
+           [ 12.5, -17.5]])
+    """
+    given = {
+        ((over,) if isinstance(over, str) else tuple(over)): as_number(f"margins[{over!r}]", total)  # type: ignore[arg-type]
+        for over, total in margins.items()
+    }
+    if not given:
+        raise SchemaError("margins: expected totals over one dim or more, got none")
+    named = {f"margins[{over!r}]": total for over, total in given.items()}
+    _check_net(net, named, dict(zip(named, map(list, given), strict=True)))
+    for over, total in zip(named, given, strict=True):
+        lacking = [d for d in net.dims if d not in (*total, *named[over].dims)]
+        if lacking:
+            raise SchemaError(
+                f"{over}: expected totals by {lacking}, got dims {named[over].dims!r}; sum net "
+                "over them, or give the totals of each"
+            )
+    if variance is not None:
+        _check_variance(variance, net)
+    result = net.astype(np.float64)
+    scale = float(abs(result).sum()) + sum(float(abs(total).sum()) for total in given.values())
+    off = np.inf
+    for _ in range(_ROUNDS):
+        for dims, total in given.items():
+            result = _share(result, total, list(dims), variance)
+        before, off = (
+            off,
+            max(
+                float(abs(result.sum(list(dims), skipna=False) - total).max())
+                for dims, total in given.items()
+            ),
+        )
+        if not _CLOSE * scale < off < _SHRINKS * before:
+            break
+    if off > _CLOSE * scale:
+        raise SchemaError(
+            f"margins: the totals contradict each other (they still differ by {off:g}); each must "
+            "add up to the same sum, and figures of variance 0 must leave room for them"
+        )
+    return _reported("reconcile_margins", net, result, list(net.dims))
+
+
+def _check_net(
+    net: xr.DataArray, totals: Mapping[str, xr.DataArray], over: Mapping[str, list[str]]
+) -> None:
+    check_dims("net", net, *{dim for dims in over.values() for dim in dims})
+    check_finite("net", net)
+    for name, total in totals.items():
+        check_finite(name, total)
+        extra = [dim for dim in total.dims if dim in over[name] or dim not in net.dims]
+        if extra:
+            raise SchemaError(
+                f"{name}: the dim(s) {extra} are not expected: it is the total over {over[name]} "
+                f"of net, which has dims {net.dims!r}"
+            )
+    check_labels_match({"net": net, **totals}, dims=net.dims)
+
+
+def _check_variance(variance: xr.DataArray, net: xr.DataArray) -> None:
+    check_dims("variance", variance)
+    check_numbers("variance", variance)
+    check_weights("variance", variance, "variances")
+    extra = [dim for dim in variance.dims if dim not in net.dims]
+    if extra:
+        raise SchemaError(f"variance: the dim(s) {extra} are none of net, {net.dims!r}")
+    check_labels_match({"net": net, "variance": variance}, dims=net.dims)
+
+
+def _scaled(
+    figures: xr.DataArray, total: xr.DataArray, dims: list[str], method: str
+) -> xr.DataArray:
+    gain, loss = (side.clip(0.0).sum(dims, skipna=False) for side in (figures, -figures))
+    balance = gain - loss
+    if method == "proportional":
+        _check_possible((balance == 0) & (total != 0), "a balance other than 0 to scale", method)
+        up = down = (total / balance.where(balance != 0)).where(balance != 0, 1.0)
+    elif method == "plus-minus":
+        _check_possible((gain + loss == 0) & (total != 0), "figures other than 0 to scale", method)
+        share = (total - balance) / (gain + loss).where(gain + loss != 0)
+        share = share.where(gain + loss != 0, 0.0)
+        up, down = 1 + share, 1 - share
+    else:
+        wanted = {
+            "gains": (gain, (gain + loss + total) / 2),
+            "losses": (loss, (gain + loss - total) / 2),
+        }
+        for name, (have, want) in wanted.items():
+            _check_possible(
+                (have == 0) & (want != 0) | (want < 0), f"{name} to scale to it", method
+            )
+        up, down = (want / have.where(have != 0) for have, want in wanted.values())
+        up, down = up.where(gain != 0, 1.0), down.where(loss != 0, 1.0)
+    return figures * up.where(figures >= 0, down)
+
+
+def _check_possible(impossible: xr.DataArray, what: str, method: str) -> None:
+    if impossible.chunks is None and bool(impossible.any()):
+        labels = (
+            "" if impossible.ndim == 0 else f" ({'; '.join(where(impossible, impossible.values))})"
+        )
+        raise SchemaError(
+            f"net: method {method!r}: expected {what}, got none{labels}; method='minimum-change' "
+            "shares any difference"
+        )
+
+
+def _share(
+    figures: xr.DataArray, total: xr.DataArray, dims: list[str], variance: xr.DataArray | None
+) -> xr.DataArray:
+    weights = xr.ones_like(figures) if variance is None else variance.broadcast_like(figures)
+    whole = weights.sum(dims, skipna=False)
+    missing = total - figures.sum(dims, skipna=False)
+    _check_possible(
+        (whole == 0) & (missing != 0),
+        "variances above 0 where something is missing",
+        "minimum-change",
+    )
+    return figures + missing * (weights / whole.where(whole != 0)).fillna(0.0)
+
+
+def _reported(
+    caller: str, net: xr.DataArray, result: xr.DataArray, dims: Sequence[Hashable]
+) -> xr.Dataset:
+    result = result.transpose(*net.dims).assign_attrs(
+        units=net.attrs.get("units", "persons per period")
+    )
+    changed = (net * result) < 0
+    count = changed.sum(dims).assign_attrs(units=VARIABLES["n_sign_changes"].units)
+    warn_findings(caller, [finding("figures that changed sign", changed)])
+    return xr.Dataset({"net_migration": result, "n_sign_changes": count})
