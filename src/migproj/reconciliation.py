@@ -187,8 +187,8 @@ def reconcile_margins(
         raise SchemaError("margins: expected totals over one dim or more, got none")
     named = {f"margins[{over!r}]": total for over, total in given.items()}
     _check_net(net, named, dict(zip(named, map(list, given), strict=True)))
-    for over, total in zip(named, given, strict=True):
-        lacking = [d for d in net.dims if d not in (*total, *named[over].dims)]
+    for over, summed in zip(named, given, strict=True):
+        lacking = [d for d in net.dims if d not in (*summed, *named[over].dims)]
         if lacking:
             raise SchemaError(
                 f"{over}: expected totals by {lacking}, got dims {named[over].dims!r}; sum net "
