@@ -29,6 +29,7 @@ FLOW = [
     ["stocks"],
     ["multiregional"],
     ["world"],
+    ["intensity"],
     ["indicators"],
     ["scenarios"],
     ["datasets"],

@@ -115,6 +115,21 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec(
         "mean_age_of_childbearing", (), "years", "mean age of mothers in the stable population", 0.0
     ),
+    # rates and indices of migration
+    VariableSpec("net_migration_rate", (), "1/year", "net migration per person-year"),
+    VariableSpec("effectiveness", (), "1", "balance as a share of arrivals and departures"),
+    VariableSpec("crude_intensity", (), "1", "movers per person of the period", 0.0),
+    VariableSpec("courgeau_k", (), "1", "crude intensity over ln n², of n places", 0.0),
+    VariableSpec("aggregate_effectiveness", (), "1", "balances as a share of turnover", 0.0, 1.0),
+    VariableSpec("net_intensity", (), "1", "people redistributed per person of the period", 0.0),
+    VariableSpec("connectivity", (), "1", "share of pairs of places with a flow", 0.0, 1.0),
+    VariableSpec("inequality", (), "1", "difference of flows from equal shares", 0.0, 1.0),
+    VariableSpec("dissimilarity", (), "1", "difference from what totals alone give", 0.0, 1.0),
+    VariableSpec("gini", (), "1", "Gini index of the flows of all pairs", 0.0, 1.0),
+    VariableSpec("gross_migraproduction", (), "1", "moves of a lifetime without deaths", 0.0),
+    VariableSpec("peak_age", (), "years", "age of the largest rate, from 15 to 64"),
+    VariableSpec("peak_rate", (), "1/year", "the largest rate, from 15 to 64", 0.0),
+    VariableSpec("peak_share", (), "1", "share of all moves within 5 years of the peak", 0.0, 1.0),
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
     VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),

@@ -13,9 +13,20 @@ from migproj.ages import groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.dates import instant_of
 from migproj.errors import AlignmentError, SchemaError
+from migproj.intensity import age_profile, effectiveness, flow_indices, net_migration_rate
 from migproj.survival import interval_between
 
-__all__ = ["dependency_ratio", "growth_rate", "median_age", "sex_ratio", "share"]
+__all__ = [
+    "age_profile",
+    "dependency_ratio",
+    "effectiveness",
+    "flow_indices",
+    "growth_rate",
+    "median_age",
+    "net_migration_rate",
+    "sex_ratio",
+    "share",
+]
 
 #: Coordinates of an instant, which a rate over an interval replaces by its period.
 _INSTANT: Final = ("time", "date")

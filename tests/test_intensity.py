@@ -1,0 +1,134 @@
+"""Rates of migration, and indices of flows and of age profiles."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import migproj as mp
+
+PLACES = ["north", "south", "west"]
+
+
+def says(error, *parts):
+    return pytest.raises(error, match="(?s)" + ".*".join(parts))
+
+
+@pytest.fixture
+def flows():
+    values = np.random.default_rng(1).uniform(1, 100, (2, 3, 3))
+    coords = {"draw": [0, 1], "origin": PLACES, "destination": PLACES}
+    return xr.DataArray(values, dims=tuple(coords), coords=coords)
+
+
+@pytest.fixture
+def people():
+    return xr.DataArray([900.0, 500.0, 700.0], dims="origin", coords={"origin": PLACES})
+
+
+def test_korea_of_migest(reference):
+    """Bell's indices of Korean provinces. migest takes rates per 100, and its help a population in
+    millions, so that its net rate there is a million times too large; its Gini index has a
+    correction for the number of pairs by default."""
+    folder = reference / "migest"
+    given = pd.read_csv(folder / "input_korea_gravity.csv")
+    keys = ["year", "orig", "dest"]
+    flows = given.set_index(keys)["flow"].to_xarray().astype(float)
+    flows = flows.rename(orig="origin", dest="destination")
+    people = given.groupby(["year", "orig"])["orig_pop"].first().to_xarray() * 1e6
+    indices = mp.indicators.flow_indices(flows, people.rename(orig="origin"))
+    theirs = (
+        pd.read_csv(folder / "index_korea.csv")
+        .set_index(["fn", "measure", "year"])["value"]
+        .sort_index()
+    )
+
+    def of(fn, measure):
+        return theirs.loc[fn, measure].sort_index().to_numpy()
+
+    for name, fn, measure, units in (
+        ("crude_intensity", "index_intensity", "cmp", 100),
+        ("courgeau_k", "index_intensity", "courgeau_k", 100),
+        ("aggregate_effectiveness", "index_impact", "effectivness", 100),
+        ("net_intensity", "index_impact", "anmr", 100 * 1e6),
+        ("connectivity", "index_connectivity", "connectivity", 1),
+        ("inequality", "index_connectivity", "inequality_equal", 1),
+        ("dissimilarity", "index_connectivity", "inequality_sim", 1),
+        ("gini", "index_connectivity_uncorrected", "gini_total", 1),
+    ):
+        np.testing.assert_allclose(units * indices[name], of(fn, measure), rtol=1e-9, err_msg=name)
+
+
+def test_profiles_of_migest(reference):
+    folder = reference / "migest"
+    given = pd.read_csv(folder / "input_ipumsi_age.csv").set_index(["sample", "age"]).to_xarray()
+    rate = (given["migrants"] / given["population"]).drop_vars("age_width", errors="ignore")
+    rate = rate.assign_coords(age_width=("age", np.ones(rate.sizes["age"])))
+    profile = mp.indicators.age_profile(rate)
+    theirs = pd.read_csv(folder / "index_age.csv").drop_duplicates("sample").set_index("sample")
+    theirs = theirs.loc[profile["sample"].values]
+    np.testing.assert_allclose(profile["gross_migraproduction"], theirs["gmr"], rtol=1e-12)
+    np.testing.assert_array_equal(profile["peak_age"], theirs["peak_age"])
+    np.testing.assert_allclose(100 * profile["peak_rate"], theirs["peak_mi"], rtol=1e-12)
+    # Their breadth is of other sums of the same eleven ages (1.3 and 0.3 % apart).
+    np.testing.assert_allclose(100 * profile["peak_share"], theirs["peak_share"], rtol=0.014)
+
+
+def test_indices_by_hand(flows, people):
+    indices = mp.indicators.flow_indices(flows, people)
+    one = flows.isel(draw=1).values * (1 - np.eye(3))
+    out, into = one.sum(1), one.sum(0)
+    got = indices.isel(draw=1)
+    assert abs(float(got["crude_intensity"]) - one.sum() / 2100) < 1e-15
+    net = np.abs(into - out).sum()
+    np.testing.assert_allclose(got["net_intensity"], net / 2 / 2100, rtol=1e-13)
+    np.testing.assert_allclose(got["aggregate_effectiveness"], net / (2 * one.sum()), rtol=1e-13)
+    pairs = one[~np.eye(3, dtype=bool)]
+    gini = np.abs(pairs[:, None] - pairs).sum() / (2 * 36 * pairs.mean())
+    np.testing.assert_allclose(got["gini"], gini, rtol=1e-13)
+    assert indices["gini"].dims == ("draw",)
+    assert indices["courgeau_k"].attrs["units"] == "1"
+    # Those who stay are no flow.
+    within = xr.DataArray(np.eye(3) * 1e6, dims=("origin", "destination"))
+    xr.testing.assert_allclose(mp.indicators.flow_indices(flows + within, people), indices)
+
+
+def test_flows_that_totals_alone_give_are_not_dissimilar(people):
+    a, b = np.array([1.0, 2.0, 5.0]), np.array([3.0, 1.0, 2.0])
+    values = np.outer(a, b) * (1 - np.eye(3))
+    coords = {"origin": PLACES, "destination": PLACES}
+    flows = xr.DataArray(values, dims=("origin", "destination"), coords=coords)
+    assert float(mp.indicators.flow_indices(flows, people)["dissimilarity"]) < 1e-11
+
+
+def test_rates_and_effectiveness():
+    ages = mp.age_coords([0, 15, 65])
+    start = xr.DataArray([100.0, 300.0, 0.0], dims="age", coords=ages).assign_coords(time=2000)
+    more = np.array([20.0, 100.0, 0.0])
+    end = (start + more).assign_coords(time=2010)
+    net = xr.DataArray([11.0, -35.0, 0.0], dims="age", coords=ages)
+    rate = mp.indicators.net_migration_rate(net, start, end)
+    np.testing.assert_allclose(rate[:2], [0.01, -0.01])
+    assert np.isnan(rate[2])
+    crude = mp.indicators.net_migration_rate(net.sum(), start.sum(), end.sum(), interval=10)
+    np.testing.assert_allclose(crude, -24 / (10 * 460))
+    assert rate.attrs["units"] == "1/year"
+    share = mp.indicators.effectiveness(abs(net), abs(net) * 3)
+    np.testing.assert_allclose(share[:2], -0.5)
+    assert np.isnan(share[2])
+
+
+def test_what_is_none(flows, people):
+    with says(mp.SchemaError, "flows", "destination"):
+        mp.indicators.flow_indices(flows.isel(destination=0), people)
+    with says(mp.AlignmentError, "flows: dim 'destination'", "another order"):
+        mp.indicators.flow_indices(flows.isel(destination=[1, 0, 2]), people)
+    with says(mp.AlignmentError, "population"):
+        mp.indicators.flow_indices(flows, people.assign_coords(origin=["north", "south", "east"]))
+    with says(mp.SchemaError, "flows: expected some moves between places"):
+        mp.indicators.flow_indices(flows * 0, people)
+    with says(mp.SchemaError, "rate: dim 'age': expected ages from 15 to 64"):
+        rate = xr.DataArray([0.1, 0.2], dims="age", coords=mp.age_coords(["0-4", "5-9"]))
+        mp.indicators.age_profile(rate)
+    with says(mp.SchemaError, "departures"):
+        mp.indicators.effectiveness(people, -people)
