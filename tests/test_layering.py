@@ -20,7 +20,7 @@ FLOW = [
     ["_exact", "births"],
     ["_births_in"],
     ["netmigration"],
-    ["reconciliation", "rounds", "vital"],
+    ["birthplace", "reconciliation", "residence", "rounds", "vital"],
     ["_steps", "schedules"],
     ["_migration"],
     ["_components"],

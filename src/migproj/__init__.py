@@ -2,6 +2,7 @@
 
 from migproj import datasets, indicators, scenarios
 from migproj.ages import age_coords, regroup_ages
+from migproj.birthplace import age_at_migration, lifetime_migration
 from migproj.births import births_from_rates
 from migproj.dates import decimal_year, interval_years
 from migproj.errors import (
@@ -16,6 +17,7 @@ from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.projection import project_population, vital_events
 from migproj.reconciliation import reconcile, reconcile_margins
+from migproj.residence import residence_migration
 from migproj.rounds import net_migration_rounds
 from migproj.schedules import flow_difference
 from migproj.stable import leslie_matrix, stable_population
@@ -30,6 +32,7 @@ __all__ = [
     "IntervalError",
     "MigprojError",
     "SchemaError",
+    "age_at_migration",
     "age_coords",
     "births_from_rates",
     "census_survival_ratios",
@@ -40,6 +43,7 @@ __all__ = [
     "interval_years",
     "leslie_matrix",
     "life_table",
+    "lifetime_migration",
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",
@@ -50,6 +54,7 @@ __all__ = [
     "reconcile",
     "reconcile_margins",
     "regroup_ages",
+    "residence_migration",
     "scenarios",
     "separation_factors",
     "stable_population",

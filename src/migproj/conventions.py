@@ -20,6 +20,7 @@ DIMS: Final[dict[str, str]] = {
     "region": "one of the regions between which people move",
     "birthplace": "country or region of birth",
     "duration": "completed years of residence, lower bound of the group; auxiliary duration_width",
+    "place": "a place as origin and as destination",
     "origin": "where a move starts (flows and hazards only)",
     "destination": "where a move ends (flows and hazards only)",
     "time": "an instant, in decimal years",
@@ -68,6 +69,11 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("separation", _AGE, "1", "share of a group's deaths before it is left", 0.0, 1.0),
     # estimates
     VariableSpec("net_migration", _AGE, "persons per period", "net migration"),
+    VariableSpec("in_migrants", _AGE, "persons per period", "people who came", 0.0),
+    VariableSpec("out_migrants", _AGE, "persons per period", "people who left", 0.0),
+    VariableSpec("flows", ("origin", "destination"), "persons per period", "people who moved", 0.0),
+    VariableSpec("net_foreign_born", _AGE, "persons per period", "net migration of foreign-born"),
+    VariableSpec("net_natives_abroad", _AGE, "persons per period", "natives' net migration abroad"),
     VariableSpec("expected", _AGE, "persons", "survivors expected without migration"),
     VariableSpec(
         "net_migration_unapplied",
