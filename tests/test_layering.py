@@ -17,7 +17,7 @@ FLOW = [
     ["_draws", "_periods", "ages"],
     ["lifetable"],
     ["survival"],
-    ["_exact", "births"],
+    ["_exact", "births", "intercensal"],
     ["_births_in"],
     ["netmigration"],
     ["birthplace", "reconciliation", "residence", "rounds", "vital"],

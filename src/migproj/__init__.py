@@ -12,6 +12,7 @@ from migproj.errors import (
     MigprojError,
     SchemaError,
 )
+from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -40,6 +41,7 @@ __all__ = [
     "decimal_year",
     "flow_difference",
     "indicators",
+    "intercensal_population",
     "interval_years",
     "leslie_matrix",
     "life_table",

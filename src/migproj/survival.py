@@ -209,6 +209,13 @@ def slices_of(
     table, groups = groups_of(life_table, "life_table"), groups_of(counts, name)
     bounds = np.array(groups.lower, dtype=float)
     _check_covered(table, np.concatenate([bounds, lower]), births=False)
+    alive = life_table["Tx"].isel(age=int(located(table, bounds)[0][-1]))
+    if alive.chunks is None and bool((alive <= 0).any()):
+        raise AlignmentError(
+            f"life_table: dim 'age': nobody lives to the open-ended group {groups.labels[-1]} of "
+            f"{name}, by which its people are told apart; mp.regroup_ages({name}, ...) opens it "
+            "at a younger age"
+        )
     (slices,) = apply(
         kernels.slices,
         [
