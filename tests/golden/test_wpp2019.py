@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 import migproj as mp
+from benchmarks import wpp2019
 
 
 @pytest.fixture
@@ -73,3 +74,29 @@ def test_projection_of_the_estimated_migration_returns_the_populations(wpp):
     assert float(result["population"].min()) > -1e-12
     projected = result["population"].transpose(*people.dims)
     assert np.abs(projected.values - people.values).max() < 1e-6  # thousands
+
+
+#: Median, 90th and 99th percentile of absolute differences per 1,000 people and year, as another
+#: implementation of the same formulas found them (README of the reference).
+FOUND = {
+    "WPP 2019 conventions": (0.0006, 0.011, 0.039),
+    "same, Andreev-Kingkade a0": (0.0028, 0.024, 0.076),
+    "same, ax = n/2": (0.0068, 0.020, 0.050),
+    "forward everywhere": (0.0042, 0.103, 0.67),
+    "reverse": (0.048, 0.39, 2.0),
+    "average": (0.013, 0.15, 0.82),
+    "midpoint": (0.013, 0.14, 0.68),
+}
+
+
+def test_total_net_migration_of_the_estimates(wpp):
+    """1950-2020: by the UN's conventions and by others, beside the published totals."""
+    table = wpp2019.table(wpp)
+    assert list(table) == list(FOUND)
+    median, p90, p99 = table["WPP 2019 conventions"][:3]
+    assert median <= 0.001
+    assert p90 <= 0.015
+    assert p99 <= 0.05
+    for name, found in FOUND.items():
+        # as printed there, two digits; with n/2 also in groups it leaves at 2.5
+        np.testing.assert_allclose(table[name][:3], found, rtol=0.05, err_msg=name)
