@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
+from benchmarks import wpp2019
 
 import migproj as mp
-from benchmarks import wpp2019
 
 
 @pytest.fixture
