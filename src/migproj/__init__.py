@@ -1,8 +1,9 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import datasets, indicators, scenarios
+from migproj import datasets, ensemble, indicators, scenarios
 from migproj.ages import age_coords, regroup_ages
 from migproj.births import births_from_rates
+from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
 from migproj.errors import (
     AlignmentError,
@@ -29,8 +30,10 @@ __all__ = [
     "age_coords",
     "births_from_rates",
     "census_survival_ratios",
+    "correct_coverage",
     "datasets",
     "decimal_year",
+    "ensemble",
     "flow_difference",
     "indicators",
     "interval_years",
@@ -42,9 +45,11 @@ __all__ = [
     "project_regions",
     "project_stocks",
     "regroup_ages",
+    "scale_mortality",
     "scenarios",
     "separation_factors",
     "stable_population",
     "survival_ratios",
+    "transfer_ages",
     "vital_events",
 ]

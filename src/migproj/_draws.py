@@ -11,13 +11,25 @@ import numpy as np
 from migproj._apply import Input, Quantiles
 from migproj.errors import SchemaError
 
-__all__ = ["quantiles_over_draws"]
+__all__ = ["checked_quantiles", "quantiles_over_draws"]
 
 _DRAW: Final = "draw"
 
 
 def quantiles_over_draws(wanted: Sequence[float], inputs: Sequence[Input]) -> Quantiles:
     """The checked quantiles of a call whose `inputs` have the dim draw."""
+    values = checked_quantiles(wanted)
+    if not any(_DRAW in item.array.dims for item in inputs):
+        dims = {item.name: item.array.dims for item in inputs if item.array.ndim}
+        raise SchemaError(
+            f"quantiles: expected the dim 'draw' on one of the inputs, got {dims}; without draws "
+            "there is nothing to summarise: drop quantiles="
+        )
+    return Quantiles(_DRAW, values)
+
+
+def checked_quantiles(wanted: Sequence[float]) -> tuple[float, ...]:
+    """Ascending numbers from 0 to 1."""
     try:
         numbers = np.atleast_1d(np.asarray(wanted))
     except ValueError:  # lists of different lengths
@@ -30,10 +42,4 @@ def quantiles_over_draws(wanted: Sequence[float], inputs: Sequence[Input]) -> Qu
     values = tuple(float(q) for q in numbers)
     if any(b <= a for a, b in pairwise(values)):
         raise SchemaError(f"quantiles: expected ascending numbers, each once, got {list(values)}")
-    if not any(_DRAW in item.array.dims for item in inputs):
-        dims = {item.name: item.array.dims for item in inputs if item.array.ndim}
-        raise SchemaError(
-            f"quantiles: expected the dim 'draw' on one of the inputs, got {dims}; without draws "
-            "there is nothing to summarise: drop quantiles="
-        )
-    return Quantiles(_DRAW, values)
+    return values
