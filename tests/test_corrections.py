@@ -98,7 +98,7 @@ def mx():
 
 def test_mortality_at_a_given_e0(mx):
     wanted = xr.DataArray(
-        [[35.0, 32.0], [60.0, 55.0], [72.0, 68.0], [85.0, 81.0]],
+        [[50.0, 46.0], [60.0, 55.0], [72.0, 68.0], [85.0, 81.0]],
         dims=("draw", "sex"),
         coords={"draw": range(4), "sex": ["female", "male"]},
     )
@@ -117,9 +117,9 @@ def test_mortality_at_a_given_e0(mx):
 
 
 def test_rules_go_through(mx):
-    rates = mp.scale_mortality(mx, 60.0, a0="andreev-kingkade", ax="half")
+    rates = mp.scale_mortality(mx, 70.0, a0="andreev-kingkade", ax="half")
     table = mp.life_table(rates, a0="andreev-kingkade", ax="half")
-    np.testing.assert_allclose(table["ex"].sel(age=0), 60.0, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(table["ex"].sel(age=0), 70.0, rtol=0, atol=1e-9)
 
 
 def test_wrong_e0(mx):
@@ -127,5 +127,6 @@ def test_wrong_e0(mx):
         mp.scale_mortality(mx, 0.0)
     with pytest.raises(mp.SchemaError, match=r"mx: dim 'age': expected rates from birth on"):
         mp.scale_mortality(mx.isel(age=slice(2, None)), 60.0)
+    # Only the open-ended group has deaths, and nobody is to reach it.
     with pytest.raises(mp.SchemaError, match=r"e0: no proportion of mx gives it in 2 life table"):
-        mp.scale_mortality(mx.where(mx["age"] > 0, 1.9), 60.0)
+        mp.scale_mortality(mx.where(mx["age"] == 100, 0.0), 60.0)

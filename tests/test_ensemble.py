@@ -168,7 +168,8 @@ UNCERTAIN = {
     "coverage_end": stats.norm(1.02, labelled(0.006, "country")),
     "log_mx": stats.norm(0.0, labelled(0.05, "sex")),
     "births_factor": stats.norm(1.01, labelled(0.02, "country", "sex")),
-    "shift": stats.norm(0.0, 0.02),
+    # Transfers are linear on each side of 0 alone: all but 1 in 10,000 of these are above it.
+    "shift": stats.norm(0.03, 0.008),
 }
 
 
@@ -274,8 +275,7 @@ def test_standard_errors_are_those_of_ten_thousand_draws(rounds, method):
         cheap = ensemble.standard_errors(chosen, inputs, by=by)
         for name in ("net_migration", "total"):
             ratio = cheap[f"{name}_sd"] / drawn[f"{name}_sd"]
-            # The sample's own error is 0.7 %; 3 % leaves room for the transfer between ages, which
-            # is linear on each side of 0 alone.
+            # The sample's own error is 0.7 %, that of the largest of 200 cells thrice that.
             assert np.abs(ratio - 1).max() < 0.03, (name, by)
 
 
@@ -324,9 +324,9 @@ def test_wrong_distributions():
         ensemble.draws(stats.multivariate_normal([0, 0]), 10, seed=1, name="x")
     with pytest.raises(mp.SchemaError, match=r"x: parameter 0: expected a number.*ndarray"):
         ensemble.draws(stats.norm(np.zeros(3)), 10, seed=1, name="x")
-    with pytest.raises(mp.SchemaError, match=r"'country' has no labels|no labels; draws"):
+    with pytest.raises(mp.SchemaError, match=r"x: dim 'country' of a parameter has no labels"):
         ensemble.draws(stats.norm(xr.DataArray([0.0, 1.0], dims="country")), 9, seed=1, name="x")
-    with pytest.raises(mp.AlignmentError, match=r"'country'.*not in x"):
+    with pytest.raises(mp.AlignmentError, match=r"x \(1\): dim 'country'.*missing: \['CHL'\]"):
         ensemble.draws(
             stats.norm(labelled(0.0, "country"), labelled(1.0, "country")[:2]),
             9,
@@ -337,7 +337,9 @@ def test_wrong_distributions():
         ensemble.draws(stats.norm(), 0, seed=1, name="x")
     with pytest.raises(mp.SchemaError, match=r"seed: expected a whole number of 0 or more"):
         ensemble.draws(stats.norm(), 9, seed=-1, name="x")
-    with pytest.raises(mp.SchemaError, match=r"parameter 'scale'|not positive|outside"):
+    with pytest.raises(
+        mp.SchemaError, match=r"x: expected parameters that scipy.stats.norm allows.*scale"
+    ):
         ensemble.draws(stats.norm(0, -1.0), 9, seed=1, name="x")
 
 
@@ -352,7 +354,7 @@ def test_wrong_summaries(rounds):
         ensemble.summarise(estimate, inputs, 9, seed=1, by="region")
     with pytest.raises(mp.SchemaError, match=r"quantiles: expected ascending"):
         ensemble.summarise(estimate, inputs, 9, seed=1, quantiles=[0.9, 0.1])
-    with pytest.raises(mp.SchemaError, match=r"estimator: expected the dim 'draw'.*start"):
+    with pytest.raises(mp.SchemaError, match=r"estimator: expected the dim 'draw'.*\['estimate'\]"):
         ensemble.summarise(lambda start, coverage_end, **_: start, inputs, 9, seed=1)
     with pytest.raises(mp.SchemaError, match=r"estimator: expected it to return.*float"):
         ensemble.summarise(lambda **_: 1.0, inputs, 9, seed=1)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
-from migproj._checks import as_number, check_labels_match, check_lacks, check_numbers
+from migproj._checks import as_number, check_labels_match, check_lacks, check_numbers, where
 from migproj.errors import SchemaError
 
 __all__ = ["drawn", "parameters", "whole"]
@@ -76,6 +76,12 @@ def parameters(
     by_name = {
         k: a.broadcast_like(template).transpose(*template.dims).values for k, a in kwds.items()
     }
+    impossible = np.isnan(distribution.dist.ppf(0.5, *like, **by_name)) & template.notnull().values
+    if impossible.any():
+        raise SchemaError(
+            f"{name}: expected parameters that scipy.stats.{distribution.dist.name} allows, got "
+            f"others ({'; '.join(where(template, impossible))}); a scale must be above 0"
+        )
     return template, (like, by_name)
 
 
