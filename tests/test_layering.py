@@ -16,7 +16,7 @@ FLOW = [
     ["_apply"],
     ["_draws", "_periods", "_random", "ages"],
     ["lifetable"],
-    ["corrections", "ensemble"],
+    ["corrections", "ensemble", "testing"],
     ["survival"],
     ["births"],
     ["netmigration"],

@@ -1,6 +1,6 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import datasets, ensemble, indicators, scenarios
+from migproj import datasets, ensemble, indicators, scenarios, testing
 from migproj.ages import age_coords, regroup_ages
 from migproj.births import births_from_rates
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
@@ -50,6 +50,7 @@ __all__ = [
     "separation_factors",
     "stable_population",
     "survival_ratios",
+    "testing",
     "transfer_ages",
     "vital_events",
 ]
