@@ -11,7 +11,7 @@ from migproj.testing import gompertz_makeham, migrant_schedule, simulate_rounds
 
 LOWER = range(0, 85, 5)
 #: The schedule is cut at age 120, where it is 1e-6 of all: the quadrature does not see that cut.
-TAIL = 1e-8
+TAIL = 2e-6
 
 
 def by_sex(female, male):

@@ -229,7 +229,7 @@ def simulate_rounds(
     >>> import migproj as mp
     >>> made = mp.testing.simulate_rounds(
     ...     ["1990-10-21", "2000-10-21"], range(0, 85, 5), mp.testing.gompertz_makeham(),
-    ...     migration=5000.0, seed=1)
+    ...     migration=5000.0, seed=1, growth=0.0, waves=0.0)
     >>> start, end = made.population
     >>> round(float(made.net_migration[0].sum()))
     50000
