@@ -90,7 +90,7 @@ def _by_method(method: str, **options: Any) -> Callable[[SimulatedRounds], Any]:
 
 
 def _by_census(made: SimulatedRounds, other: SimulatedRounds) -> tuple[xr.DataArray, xr.DataArray]:
-    """By the survival ratios of a nation of two regions, one of which gains what the other loses."""
+    """By the survival ratios of a nation of two regions, one of which gains from the other."""
     nation = [a + b for a, b in zip(made.population, other.population, strict=True)]
     nation = [n.assign_coords(time=p["time"]) for n, p in zip(nation, made.population, strict=True)]
     ratios = mp.census_survival_ratios(*nation)
