@@ -83,6 +83,25 @@ def test_wrong_transfers(counted):
         mp.transfer_ages(counted, ages)
 
 
+CALLS = {"coverage": mp.correct_coverage, "ages": mp.transfer_ages}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_any_order_chunks_and_missing_values(counted, call):
+    factor = xr.DataArray([0.3, 0.4], dims="country", coords={"country": ["ARG", "BOL"]})
+    factor = factor * FACTORS
+    want = call(counted, factor)
+    assert want.dims == ("draw", "country", "age")
+    turned = call(counted.transpose(), factor.transpose())
+    xr.testing.assert_identical(turned.transpose(*want.dims), want)
+    lazy = call(counted.chunk(country=1), factor.chunk(draw=1))
+    assert lazy.chunks
+    xr.testing.assert_identical(lazy.compute(), want)
+    holed = call(counted.where(counted["country"] != "BOL"), factor)
+    assert holed.sel(country="BOL").isnull().all()
+    xr.testing.assert_identical(holed.sel(country="ARG"), want.sel(country="ARG"))
+
+
 @pytest.fixture(scope="module")
 def mx():
     ages = ["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 100, 5)), "100+"]

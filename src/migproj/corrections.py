@@ -24,9 +24,10 @@ from migproj.lifetable import life_table
 
 __all__ = ["correct_coverage", "scale_mortality", "transfer_ages"]
 
-#: Secant steps to an expectation of life, to be had to this many years. Six do for any schedule.
-_SECANTS: Final = 12
+#: Secant steps to an expectation of life, to be had to this many years. Six do for most schedules.
+_SECANTS: Final = 20
 _CLOSE: Final = 1e-9
+_ROUNDING: Final = 1e-14
 
 
 def correct_coverage(population: xr.DataArray, factor: float | xr.DataArray) -> xr.DataArray:
@@ -246,13 +247,14 @@ def _scaled(mx: xr.DataArray, e0: xr.DataArray, rules: dict[str, Any]) -> xr.Dat
         warnings.simplefilter("ignore", DataQualityWarning)
         reached = found(before)
         # A first step as if e0 fell by 0.15 % for each percent of the rates.
-        now = (reached - target) / 0.15
+        now = ((reached - target) / 0.15).clip(-1, 1)
         for _ in range(_SECANTS):
             after = found(now)
             gap, run, rise = after - target, now - before, after - reached
-            moving = (gap != 0) & (rise != 0)
-            step = (-gap * run / rise.where(moving, 1.0)).where(moving, 0.0).clip(-3, 3)
+            # A table that has got there stays, whatever the others in the batch need.
+            moving = (abs(gap) > _ROUNDING) & (rise != 0)
+            step = (-gap * run / rise.where(moving, 1.0)).where(moving, 0.0).clip(-1, 1)
             before, reached, now = now, after, now + step
-            if gap.chunks is None and not (abs(gap) > 1e-14).any():
+            if gap.chunks is None and not moving.any():
                 break
     return scaled(now)

@@ -280,7 +280,7 @@ def _selected(value: Any, by: str, labels: npt.NDArray[Any]) -> Any:
 
 @dataclass
 class _Moments:
-    """Mean, sum of squares around it and share above 0 of the draws so far (Chan, Golub & LeVeque 1983)."""
+    """Mean, squares around it and number above 0 so far (Chan, Golub & LeVeque 1983)."""
 
     count: int
     mean: xr.DataArray
