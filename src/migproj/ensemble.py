@@ -1,8 +1,8 @@
 """Uncertain inputs as draws, through any estimator, and what the draws say.
 
 Net migration of Greater Bombay under uncertain coverage of the second census: one factor (true over
-enumerated) for everyone, and ratios of survival that vary by age on their own. A distribution whose
-parameters are labelled has one independent number for each label.
+enumerated) for everyone. A distribution whose parameters are labelled has an independent number for
+each label instead.
 
 >>> import migproj as mp, xarray as xr
 >>> from scipy import stats
@@ -36,19 +36,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import (
-    check_labels_match,
-    where,
-)
+from migproj._checks import check_labels_match, where
 from migproj._draws import checked_quantiles
 from migproj._random import drawn, parameters, whole
 from migproj.errors import AlignmentError, DataQualityWarning, SchemaError
 
-__all__ = [
-    "draws",
-    "standard_errors",
-    "summarise",
-]
+__all__ = ["draws", "standard_errors", "summarise"]
 
 Estimator: TypeAlias = Callable[..., "xr.Dataset | xr.DataArray"]
 
@@ -150,7 +143,8 @@ def summarise(
     quantiles : sequence of float, optional
         Ascending, from 0 to 1.
     by : str, optional
-        A dim whose labels are estimated apart from each other, such as ``country``. With
+        A dim of all that the estimator returns, whose labels it estimates apart from each other,
+        such as ``country``. With
         `quantiles`, a few of its labels are done at a time, so that memory does not grow with
         the draws until one label fills it; every draw of the rest would be kept otherwise.
 
@@ -193,7 +187,7 @@ def summarise(
     _check_inputs(inputs, by, count)
     with _warned_once("summarise"):
         parts = [
-            _summary(estimator, own, count, seed, wanted)
+            _summary(estimator, own, count, seed, wanted, by)
             for own in _parts(inputs, by, None if wanted is None else count)
         ]
     return parts[0] if len(parts) == 1 else xr.concat(parts, str(by), join="exact")
@@ -311,6 +305,7 @@ def _summary(
     n: int,
     seed: int,
     wanted: tuple[float, ...] | None,
+    by: str | None,
 ) -> xr.Dataset:
     """The summaries of one estimate, a block of draws at a time."""
     cells = sum(
@@ -323,7 +318,8 @@ def _summary(
     units: dict[Hashable, Any] = {}
     for first in range(0, n, block):
         numbers = np.arange(first, min(first + block, n), dtype=np.int64)
-        for name, values in _estimated(estimator, inputs, numbers, seed).data_vars.items():
+        given = _with_draws(inputs, numbers, seed)
+        for name, values in _called(estimator, given, numbers.size, by).data_vars.items():
             units[name] = values.attrs.get("units")
             if np.issubdtype(values.dtype, np.integer):
                 total = values.sum(_DRAW)
@@ -344,13 +340,15 @@ def _summary(
             every = xr.concat(kept.pop(name), _DRAW, join="exact")
             found = every.quantile(list(wanted), _DRAW, skipna=False)
             result[f"{name}_quantile"] = found.assign_attrs(units=units[name])
-    return xr.Dataset(result | {n: v.assign_attrs(units=units[n]) for n, v in sums.items()})
+    for name, total in sums.items():
+        result[str(name)] = total.assign_attrs(units=units[name])
+    return xr.Dataset(result)
 
 
-def _estimated(
-    estimator: Estimator, inputs: Mapping[str, Any], numbers: npt.NDArray[np.int64], seed: int
-) -> xr.Dataset:
-    """The estimate for some draws."""
+def _with_draws(
+    inputs: Mapping[str, Any], numbers: npt.NDArray[np.int64], seed: int
+) -> dict[str, Any]:
+    """The inputs for the draws of these numbers."""
     labelled = xr.DataArray(numbers, dims=_DRAW, coords={_DRAW: numbers})
     own: dict[str, Any] = {}
     for name, value in inputs.items():
@@ -358,10 +356,12 @@ def _estimated(
             own[name] = drawn(value, labelled, seed, name)
         else:
             own[name] = value.sel(draw=numbers) if _DRAW in value.dims else value
-    return _called(estimator, own, numbers.size)
+    return own
 
 
-def _called(estimator: Estimator, inputs: Mapping[str, Any], size: int) -> xr.Dataset:
+def _called(
+    estimator: Estimator, inputs: Mapping[str, Any], size: int, by: str | None
+) -> xr.Dataset:
     """What the estimator makes of `size` draws, with the dim draw first on each variable."""
     options: Any = xr.set_options
     with options(arithmetic_join="exact"):
@@ -378,6 +378,12 @@ def _called(estimator: Estimator, inputs: Mapping[str, Any], size: int) -> xr.Da
             f"estimator: expected the dim 'draw' with the {size} labels of its inputs on all it "
             f"returns, got {without or found.sizes[_DRAW]}; return those that the draws change, "
             "such as result[['net_migration']]"
+        )
+    mixed = [name for name, v in found.data_vars.items() if by is not None and by not in v.dims]
+    if mixed:
+        raise SchemaError(
+            f"by: expected the dim {by!r} on all that the estimator returns, got none on {mixed}: "
+            "its labels are estimated apart from each other; leave out by, or what mixes them"
         )
     return found.transpose(_DRAW, ...).compute()
 
@@ -414,8 +420,8 @@ def standard_errors(
         As in :func:`summarise`, without arrays of draws.
     by : str, optional
         A dim whose labels are estimated apart from each other: they are then moved together,
-        and the work does not grow with their number. A result that mixes the labels (a
-        sum over them) has another error than this; leave `by` out for it.
+        and the work does not grow with their number. All that the estimator returns has it;
+        leave `by` out for a sum over it.
 
     Returns
     -------
@@ -468,17 +474,19 @@ def standard_errors(
     variance: dict[Hashable, Any] = {}
     with _warned_once("standard_errors"):
         start = {name: means[name].expand_dims({_DRAW: [0]}) for name in spreads}
-        for output, values in _called(estimator, means | start, 1).data_vars.items():
+        for output, values in _called(estimator, means | start, 1, by).data_vars.items():
             if not np.issubdtype(values.dtype, np.integer):
                 result[f"{output}_mean"] = values.isel({_DRAW: 0}, drop=True)
                 variance[output] = 0.0
         for name, spread in spreads.items():
             for moved in _moved(means[name], spread, by):
                 shifted = {k: means[k].expand_dims({_DRAW: moved[_DRAW].values}) for k in spreads}
-                found = _called(estimator, means | shifted | {name: moved}, moved.sizes[_DRAW])
+                given = means | shifted | {name: moved}
+                found = _called(estimator, given, moved.sizes[_DRAW], by)
                 for output in variance:
-                    up, down = found[output][::2].values, found[output][1::2].values
-                    slope = (up - down) / (2 * _STEP)
+                    dims = (_DRAW, *result[f"{output}_mean"].dims)
+                    both = found[output].transpose(*dims).values
+                    slope = (both[::2] - both[1::2]) / (2 * _STEP)
                     variance[output] = variance[output] + (slope**2).sum(axis=0)
     for output, total in variance.items():
         mean = result[f"{output}_mean"]
