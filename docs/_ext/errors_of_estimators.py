@@ -26,7 +26,7 @@ LEVELS = xr.DataArray([2e-5, 5e-5, 9e-5], dims="mortality", coords={"mortality":
 INFANT = xr.DataArray([0.005, 0.03, 0.06], dims="mortality", coords=LEVELS.coords)
 HEAD = [
     "estimator",
-    "ages of the others",
+    "population",
     "total: bias",
     "total: error",
     "below 70: error",
