@@ -222,6 +222,21 @@ def test_probability_of_a_positive_balance():
     assert np.abs(got["net_positive"].values - want).max() < 4 * 0.5 / 200
 
 
+def test_units_that_a_sum_drops(rounds):
+    def total(start, end, mx, births, coverage_end):
+        result = estimate(start, end, mx, births, coverage_end=coverage_end)["net_migration"]
+        bare = result.sum("age").drop_attrs()
+        return xr.Dataset({"net_migration": bare, "own": bare})
+
+    inputs = {**rounds, "coverage_end": UNCERTAIN["coverage_end"]}
+    drawn = ensemble.summarise(total, inputs, 10, seed=1, quantiles=[0.5])
+    cheap = ensemble.standard_errors(total, inputs)
+    for got in (drawn, cheap):
+        for label in ("mean", "sd"):
+            assert got[f"net_migration_{label}"].attrs == {"units": "persons per period"}
+            assert got[f"own_{label}"].attrs == {}
+
+
 def test_arrays_of_draws_and_counts(rounds):
     given = ensemble.draws(UNCERTAIN["coverage_end"], 40, seed=3, name="coverage_end")
     inputs = {**rounds, "coverage_end": UNCERTAIN["coverage_end"]}

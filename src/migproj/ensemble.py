@@ -39,6 +39,7 @@ import xarray as xr
 from migproj._checks import check_labels_match, where
 from migproj._draws import checked_quantiles
 from migproj._random import drawn, parameters, whole
+from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, DataQualityWarning, SchemaError
 
 __all__ = ["draws", "standard_errors", "summarise"]
@@ -315,12 +316,12 @@ def _summary(
     moments: dict[Hashable, _Moments] = {}
     sums: dict[Hashable, xr.DataArray] = {}
     kept: dict[Hashable, list[xr.DataArray]] = {}
-    units: dict[Hashable, Any] = {}
+    units: dict[Hashable, dict[str, Any]] = {}
     for first in range(0, n, block):
         numbers = np.arange(first, min(first + block, n), dtype=np.int64)
         given = _with_draws(inputs, numbers, seed)
         for name, values in _called(estimator, given, numbers.size, by).data_vars.items():
-            units[name] = values.attrs.get("units")
+            units[name] = _units(name, values)
             if np.issubdtype(values.dtype, np.integer):
                 total = values.sum(_DRAW)
                 sums[name] = sums[name] + total if name in sums else total
@@ -331,18 +332,25 @@ def _summary(
                 kept.setdefault(name, []).append(values)
     result = {}
     for name, known in moments.items():
-        result[f"{name}_mean"] = known.mean.assign_attrs(units=units[name])
+        result[f"{name}_mean"] = known.mean.assign_attrs(units[name])
         spread = (known.squares / (n - 1)) ** 0.5 if n > 1 else known.squares * np.nan
-        result[f"{name}_sd"] = spread.assign_attrs(units=units[name])
+        result[f"{name}_sd"] = spread.assign_attrs(units[name])
         share = (known.above / n).where(known.mean.notnull())
         result[f"{name}_positive"] = share.assign_attrs(units="1")
         if wanted is not None:
             every = xr.concat(kept.pop(name), _DRAW, join="exact")
             found = every.quantile(list(wanted), _DRAW, skipna=False)
-            result[f"{name}_quantile"] = found.assign_attrs(units=units[name])
+            result[f"{name}_quantile"] = found.assign_attrs(units[name])
     for name, total in sums.items():
-        result[str(name)] = total.assign_attrs(units=units[name])
+        result[str(name)] = total.assign_attrs(units[name])
     return xr.Dataset(result)
+
+
+def _units(name: Hashable, values: xr.DataArray) -> dict[str, Any]:
+    """The units that a variable has, or that its name tells where a sum has dropped them."""
+    known = VARIABLES[str(name)].units if name in VARIABLES else None
+    found = values.attrs.get("units", known)
+    return {} if found is None else {"units": found}
 
 
 def _with_draws(
@@ -476,7 +484,8 @@ def standard_errors(
         start = {name: means[name].expand_dims({_DRAW: [0]}) for name in spreads}
         for output, values in _called(estimator, means | start, 1, by).data_vars.items():
             if not np.issubdtype(values.dtype, np.integer):
-                result[f"{output}_mean"] = values.isel({_DRAW: 0}, drop=True)
+                mean = values.isel({_DRAW: 0}, drop=True)
+                result[f"{output}_mean"] = mean.assign_attrs(_units(output, values))
                 variance[output] = 0.0
         for name, spread in spreads.items():
             for moved in _moved(means[name], spread, by):
