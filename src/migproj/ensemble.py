@@ -29,7 +29,6 @@ import contextlib
 import math
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -37,7 +36,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import check_labels_match, where
-from migproj._draws import checked_quantiles
+from migproj._draws import Moments, checked_quantiles
 from migproj._random import drawn, parameters, whole
 from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, DataQualityWarning, SchemaError
@@ -273,33 +272,6 @@ def _selected(value: Any, by: str, labels: npt.NDArray[Any]) -> Any:
     )
 
 
-@dataclass
-class _Moments:
-    """Mean, squares around it and number above 0 so far (Chan, Golub & LeVeque 1983)."""
-
-    count: int
-    mean: xr.DataArray
-    squares: xr.DataArray
-    above: xr.DataArray
-
-    @classmethod
-    def of(cls, block: xr.DataArray) -> _Moments:
-        mean = block.mean(_DRAW, skipna=False)
-        squares = ((block - mean) ** 2).sum(_DRAW, skipna=False)
-        above = (block > 0).sum(_DRAW)
-        return cls(block.sizes[_DRAW], mean, squares, above)
-
-    def merged(self, other: _Moments) -> _Moments:
-        count = self.count + other.count
-        apart = other.mean - self.mean
-        return _Moments(
-            count,
-            self.mean + apart * (other.count / count),
-            self.squares + other.squares + apart**2 * (self.count * other.count / count),
-            self.above + other.above,
-        )
-
-
 def _summary(
     estimator: Estimator,
     inputs: Mapping[str, Any],
@@ -313,7 +285,7 @@ def _summary(
         _cells_of(v) for v in inputs.values() if isinstance(v, xr.DataArray | xr.Dataset)
     ) + sum(parameters(v, k)[0].size for k, v in inputs.items() if hasattr(v, "ppf"))
     block = max(_BLOCK // max(cells, 1), 16)
-    moments: dict[Hashable, _Moments] = {}
+    moments: dict[Hashable, Moments] = {}
     sums: dict[Hashable, xr.DataArray] = {}
     kept: dict[Hashable, list[xr.DataArray]] = {}
     units: dict[Hashable, dict[str, Any]] = {}
@@ -326,7 +298,7 @@ def _summary(
                 total = values.sum(_DRAW)
                 sums[name] = sums[name] + total if name in sums else total
                 continue
-            own = _Moments.of(values)
+            own = Moments.of(values)
             moments[name] = moments[name].merged(own) if name in moments else own
             if wanted is not None:
                 kept.setdefault(name, []).append(values)
