@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "numpydoc",
     "names_of_migproj",
+    "errors_of_estimators",
 ]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath"]

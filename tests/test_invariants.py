@@ -532,6 +532,13 @@ CASES = {
         },
         mp.life_table,
     ),
+    "scale_mortality": Case(
+        lambda rng, countries: {
+            "mx": drawn(rng, 0.01, 0.05, [0, 1, 5, 10, 15], country=countries, sex=SEXES),
+            "e0": drawn(rng, 15.0, 40.0, [0], country=countries).isel(age=0, drop=True),
+        },
+        mp.scale_mortality,
+    ),
     "survival_ratios": Case(
         lambda rng, countries: {
             "mx": drawn(rng, 1e-3, 0.1, [0, 1, 5, 10, 15], country=countries, sex=SEXES)

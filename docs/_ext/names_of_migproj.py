@@ -38,7 +38,7 @@ class Names(SphinxDirective):
             ]
         else:
             raise self.error(f"names: expected 'dims' or 'variables', got {kind!r}")
-        return [_table(head, rows)]
+        return [table_of(head, rows)]
 
 
 def _dims(spec: conventions.VariableSpec) -> str:
@@ -51,7 +51,8 @@ def _bounds(spec: conventions.VariableSpec) -> str:
     return f"≥ {spec.lower:g}" if spec.upper is None else f"{spec.lower:g} to {spec.upper:g}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> nodes.table:
+def table_of(head: list[str], rows: list[list[str]]) -> nodes.table:
+    """A table; the first cell of a row is printed as a name."""
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
     group += nodes.thead("", _row(head, literal=False))
     group += nodes.tbody("", *(_row(row, literal=True) for row in rows))

@@ -1,9 +1,10 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import datasets, indicators, scenarios
+from migproj import datasets, ensemble, indicators, scenarios, testing
 from migproj.ages import age_coords, regroup_ages
 from migproj.birthplace import age_at_migration, lifetime_migration
 from migproj.births import births_from_rates
+from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
 from migproj.errors import (
     AlignmentError,
@@ -37,8 +38,10 @@ __all__ = [
     "age_coords",
     "births_from_rates",
     "census_survival_ratios",
+    "correct_coverage",
     "datasets",
     "decimal_year",
+    "ensemble",
     "flow_difference",
     "indicators",
     "intercensal_population",
@@ -57,9 +60,12 @@ __all__ = [
     "reconcile_margins",
     "regroup_ages",
     "residence_migration",
+    "scale_mortality",
     "scenarios",
     "separation_factors",
     "stable_population",
     "survival_ratios",
+    "testing",
+    "transfer_ages",
     "vital_events",
 ]
