@@ -135,3 +135,9 @@ def test_regrouping_cuts_no_group_and_loses_nobody():
         mp.regroup_ages(people, [0, 15, 60])
     with pytest.raises(mp.SchemaError, match="got 10 to inf: people would be lost"):
         mp.regroup_ages(people, [10, 60])
+
+
+def test_a_code_for_unknown_age_is_no_age():
+    counts = xr.DataArray(np.ones(4), dims="age", coords={"age": [0, 5, 10, 999]})
+    with pytest.raises(mp.SchemaError, match="got 999, which reads like a code for unknown age"):
+        mp.regroup_ages(counts, [0, 5])

@@ -41,6 +41,10 @@ _LABEL = re.compile(
 _WIDTH: Final = "age_width"
 
 
+#: Nobody is older; codes for unknown age are.
+_OLDEST: Final = 130
+
+
 @dataclass(frozen=True)
 class AgeGroups:
     """Contiguous age groups by lower bound and width (inf: the open-ended last group)."""
@@ -211,6 +215,12 @@ def _checked(
     if min(lower) < 0:
         raise SchemaError(
             f"{name}: dim {dim!r}: expected lower bounds of 0 or more, got {min(lower)}"
+        )
+    if max(lower) > _OLDEST:
+        raise SchemaError(
+            f"{name}: dim {dim!r}: expected ages of people, got {max(lower)}, which reads like a "
+            f"code for unknown age; share those out over the known ages, or leave them out: "
+            f"{name}.sel({dim}=slice(None, {_OLDEST}))"
         )
     falls = [(a, b) for a, b in itertools.pairwise(lower) if b <= a]
     if falls:
