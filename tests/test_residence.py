@@ -62,3 +62,47 @@ def test_tables_that_are_none(people):
     wide = mp.survival_ratios(table(), ages=range(0, 90, 10), interval=10)
     with says(mp.AlignmentError, "age"):
         mp.residence_migration(people, wide, interval=5)
+
+
+# --- year of arrival
+
+
+def arrived(values, **coords):
+    return xr.DataArray(values, dims=("period", "age"), coords={**coords, **AGES})
+
+
+def test_arrivals_restored():
+    """Those who came all at once in the middle of a period, died since by the life table."""
+    life_table = table()
+    people = np.random.default_rng(4).uniform(100, 1000, (2, 17))
+    periods = {"period": [1980.0, 1990.0], "period_width": ("period", [10.0, 10.0])}
+    ratios = [mp.survival_ratios(life_table, ages=range(0, 85, 5), interval=t) for t in (15, 5)]
+    here = arrived(people * np.stack(ratios), **periods).assign_coords(time=2000)
+    got = mp.restore_arrivals(here, life_table)
+    np.testing.assert_allclose(got, people, rtol=1e-12)
+    assert got.dims == ("period", "age")
+    assert got.attrs["units"] == "persons per period"
+    without = here.drop_vars("period_width")
+    xr.testing.assert_allclose(
+        mp.restore_arrivals(without, life_table), got.drop_vars("period_width")
+    )
+
+
+def test_the_older_part_of_a_group_that_could_have_come():
+    life_table = table()
+    here = arrived(np.full((1, 17), 100.0), period=[1994.0]).assign_coords(time=2001.0)  # 3.5 ago
+    got = mp.restore_arrivals(here, life_table)
+    Tx = mp.survival_ratios(life_table, ages=[0, 5], interval=5)  # the table's own 0 to 4
+    assert 100 < float(got[0, 0]) < 100 / float(Tx[0])
+
+
+def test_periods_of_arrival_that_are_none():
+    here = arrived(np.full((2, 17), 1.0), period=[1980.0, 1990.0])
+    with says(mp.IntervalError, "stock: expected a scalar coordinate 'time' or 'date'"):
+        mp.restore_arrivals(here, table())
+    with says(mp.IntervalError, "stock: dim 'period'", "end by the census, at 1985"):
+        mp.restore_arrivals(here.assign_coords(time=1985), table())
+    with says(mp.SchemaError, "stock: dim 'period' has no labels"):
+        mp.restore_arrivals(here.drop_vars("period").assign_coords(time=2000), table())
+    with says(mp.SchemaError, "stock", "'period'"):
+        mp.restore_arrivals(here.isel(period=0), table())

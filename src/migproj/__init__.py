@@ -19,7 +19,7 @@ from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.projection import project_population, vital_events
 from migproj.reconciliation import reconcile, reconcile_margins
-from migproj.residence import residence_migration
+from migproj.residence import residence_migration, restore_arrivals
 from migproj.rounds import net_migration_rounds
 from migproj.schedules import flow_difference
 from migproj.stable import leslie_matrix, stable_population
@@ -60,6 +60,7 @@ __all__ = [
     "reconcile_margins",
     "regroup_ages",
     "residence_migration",
+    "restore_arrivals",
     "scale_mortality",
     "scenarios",
     "separation_factors",

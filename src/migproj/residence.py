@@ -1,7 +1,9 @@
-"""Migration from tables of where people lived some years before the census."""
+"""Migration from census questions: residence some years before, and year of arrival."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import (
@@ -12,13 +14,15 @@ from migproj._checks import (
     check_lacks,
     check_made_for,
     check_survival,
+    check_table,
 )
 from migproj.ages import groups_of
 from migproj.conventions import VARIABLES
-from migproj.dates import snap
+from migproj.dates import instant_of, snap, year_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
+from migproj.survival import ratios_of
 
-__all__ = ["residence_migration"]
+__all__ = ["residence_migration", "restore_arrivals"]
 
 
 def residence_migration(
@@ -130,3 +134,104 @@ def _check_survival(survival: xr.DataArray, table: xr.DataArray, years: float | 
         return float(width)
     check_made_for("survival", survival, float(years or 0))
     return float(years or 0)
+
+
+def restore_arrivals(stock: xr.DataArray, life_table: xr.Dataset) -> xr.DataArray:
+    r"""Arrivals by period, from a stock by period of arrival: those who died since restored.
+
+    Parameters
+    ----------
+    stock : DataArray (..., period, age)
+        People from abroad (persons) at a census by period of arrival and age at the census.
+        ``period`` is labelled by the start of each, with the coordinate ``period_width`` or
+        until the next, the last until the census. The scalar coordinate ``time`` or ``date``
+        says when the census was. Period and age of arrival not stated are to be left out, or
+        shared out before.
+    life_table : Dataset with ``lx`` and ``Tx`` (..., age)
+        Mortality since arrival (:func:`life_table`).
+
+    Returns
+    -------
+    DataArray "arrivals" (..., period, age)
+        People who arrived in each period (persons per period), by the age they would have at
+        the census; those who left again are not there.
+
+    Raises
+    ------
+    SchemaError, AlignmentError
+        If dims, labels or values are not what is described here.
+    IntervalError
+        If the census has no date, or periods end after it.
+
+    Notes
+    -----
+    Those of a period came on average in its middle, τ years before the census:
+
+    .. math:: A = N / S, \quad S = \frac{T(x) - T(x+w)}{T(x-τ) - T(x+w-τ)}
+
+    with ages at arrival of 0 or more; children who were born since then on average are taken
+    from their birth.
+
+    References
+    ----------
+    UN (1970), *Manual VI: Methods of Measuring Internal Migration*, ch. I (duration of
+    residence); UN (1980), *National Data Sources and Programmes for Implementing the United
+    Nations Recommendations on Statistics of International Migration*.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> mx = xr.DataArray([0.02, 0.001, 0.001, 0.04], dims="age",
+    ...                   coords=mp.age_coords(["0", "1-4", "5-39", "40+"]))
+    >>> table = mp.life_table(mx.assign_coords(sex="female"))
+    >>> stock = xr.DataArray([[10.0, 80.0, 30.0], [20.0, 90.0, 10.0]], dims=("period", "age"),
+    ...     coords={"period": [1980, 1990], **mp.age_coords(["0-4", "5-39", "40+"])})
+    >>> mp.restore_arrivals(stock.assign_coords(time=2000), table).round(1).values
+    array([[10.2, 81.2, 48.1],
+           [20.4, 90.4, 12. ]])
+    """
+    check_dims("stock", stock, "period", "age")
+    check_counts("stock", stock)
+    check_table("life_table", life_table, "lx", "Tx")
+    census = instant_of(stock, "stock")
+    if census is None:
+        raise IntervalError(
+            "stock: expected a scalar coordinate 'time' or 'date' with the day of the census: "
+            "stock.assign_coords(date='2001-11-17')"
+        )
+    began, ended = _periods(stock, census)
+    groups = groups_of(stock, "stock")
+    lower, upper = np.array(groups.lower, dtype=float), np.array(groups.upper)
+    ratios = []
+    for ago in census - (began + ended) / 2:
+        born = upper <= ago
+        # Of a group with people born since, those who were there to come.
+        oldest = np.where(born, lower, np.maximum(lower, ago))
+        before = [np.where(born, np.nan, np.maximum(edge - ago, 0.0)) for edge in (lower, upper)]
+        ratios.append(ratios_of(life_table, oldest, upper, *before))
+    survival = xr.concat(ratios, "period").transpose(..., "period", "age")
+    arrivals = stock.drop_vars(["time", "date"], errors="ignore") / survival
+    return (
+        arrivals.transpose(*stock.dims, ...)
+        .rename("arrivals")
+        .assign_attrs(units=VARIABLES["arrivals"].units)
+    )
+
+
+def _periods(stock: xr.DataArray, census: float) -> tuple[npt.NDArray[np.float64], ...]:
+    """Starts and ends of the periods of arrival."""
+    if "period" not in stock.coords:
+        raise SchemaError(
+            "stock: dim 'period' has no labels; label each period of arrival by its start: "
+            "stock.assign_coords(period=[...])"
+        )
+    began = np.array([year_of(label, "stock", "period") for label in stock["period"].values])
+    ended = np.append(began[1:], census)
+    if "period_width" in stock.coords:
+        ended = began + np.broadcast_to(stock["period_width"].values, began.shape)
+    if (np.diff(began) <= 0).any() or (ended <= began).any() or ended.max() > census + 0.01:
+        raise IntervalError(
+            f"stock: dim 'period': expected periods in order that end by the census, at "
+            f"{census:g}, got {began[:5].tolist()} to {float(ended.max()):g}"
+        )
+    return began, ended
