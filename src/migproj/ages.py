@@ -343,7 +343,8 @@ def cohorts(start: AgeGroups, end: AgeGroups, interval: float) -> Cohorts:
         mend = f", or pass interval={near} to treat it as that many years"
         raise IntervalError(
             f"the interval is {interval:g} years; expected a whole multiple of the age groups' "
-            f"widths (start has groups of {_widths(start)} years). Move one round to a common "
+            f"widths (start has groups of {_widths(start)} years). mp.net_migration takes any "
+            f"interval when it is given a life table; else move one round to a common "
             f"date{mend if near and abs(near - interval) <= 1 else ''}"
         )
     t = int(interval)
