@@ -149,3 +149,24 @@ def test_wrong_e0(mx):
     # Only the open-ended group has deaths, and nobody is to reach it.
     with pytest.raises(mp.SchemaError, match=r"e0: no proportion of mx gives it in 2 life table"):
         mp.scale_mortality(mx.where(mx["age"] == 100, 0.0), 60.0)
+
+
+def test_corrected_rounds_with_the_ratios_of_two_censuses():
+    """Errors that the censuses share cancel in their ratios: corrected once, they would not."""
+    ages = mp.age_coords([0, 10, 20])
+    start, end, home = (
+        xr.DataArray(values, dims="age", coords=ages)
+        for values in ([100.0, 90.0, 150.0], [120.0, 95.0, 200.0], [10.0, 20.0, 30.0])
+    )
+    ratios = mp.census_survival_ratios(start, end, interval=10)
+    options = {"interval": 10, "children": "none", "method": "forward"}
+    more = mp.correct_coverage(home, 1.05)
+    for rounds in ((more, home), (home, more), (more, more)):
+        with pytest.raises(mp.SchemaError, match="(?s)survival: of two censuses.*corrected for"):
+            mp.net_migration(*rounds, ratios, **options)
+    confirmed = mp.net_migration(more, more, ratios.drop_attrs(), **options)
+    plain = mp.net_migration(home, home, ratios, **options)
+    np.testing.assert_allclose(confirmed["expected"], 1.05 * plain["expected"])
+    both = (mp.correct_coverage(a, 1.02) for a in (start, end))
+    corrected = mp.census_survival_ratios(*both, interval=10)
+    mp.net_migration(more, more, corrected, **options)

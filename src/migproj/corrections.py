@@ -22,8 +22,10 @@ from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, DataQualityWarning, SchemaError
 from migproj.lifetable import life_table
 
-__all__ = ["correct_coverage", "scale_mortality", "transfer_ages"]
+__all__ = ["CORRECTED", "correct_coverage", "scale_mortality", "transfer_ages"]
 
+#: The mark of counts corrected for coverage.
+CORRECTED: Final = {"coverage": "corrected"}
 #: Secant steps to an expectation of life, to be had to this many years. Six do for most schedules.
 _SECANTS: Final = 20
 _CLOSE: Final = 1e-9
@@ -43,7 +45,8 @@ def correct_coverage(population: xr.DataArray, factor: float | xr.DataArray) -> 
     Returns
     -------
     DataArray (...)
-        `population` times `factor`, in its units.
+        `population` times `factor`, in its units, with the attribute ``coverage``, by which
+        :func:`net_migration` refuses it together with the ratios of two uncorrected censuses.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def correct_coverage(population: xr.DataArray, factor: float | xr.DataArray) -> 
             f"{float(factors.values[odd][0]):g} ({'; '.join(where(factors, odd))}); a distribution "
             "of it must not reach 0"
         )
-    return _product("population", population, "factor", factors)
+    return _product("population", population, "factor", factors).assign_attrs(CORRECTED)
 
 
 def _product(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> xr.DataArray:

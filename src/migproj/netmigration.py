@@ -17,9 +17,11 @@ from migproj._diagnostics import counted, finding, warn_findings
 from migproj._exact import parts_of, slices_between
 from migproj.ages import AgeGroups, AgesLike, Cohorts, cohorts, groups_of, regroup_ages, summed
 from migproj.conventions import FEMALE
+from migproj.corrections import CORRECTED
 from migproj.dates import instant_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 from migproj.survival import (
+    CENSUSES,
     arrival_coords,
     check_rounds,
     cohorts_between,
@@ -245,6 +247,7 @@ def _groups(
     """Rounds whose groups arrive in groups."""
     ways = cohorts_between(start, end, interval)
     survival = _survival_of(source, ways)
+    _check_coverage(start, end, survival)
     _check_periods(start, {"end": end, "survival": survival, "births": births, "method": codes})
     _check_even(codes, ways, start, children)
     born = births_by_group(births, children, ways, start)
@@ -356,6 +359,19 @@ def _unknown_children(result: xr.Dataset, rounds: _Rounds) -> str:
         "life table, or use children='child-woman')",
         rounds.survival.isel(young).isnull() & result["net_migration"].isel(young).isnull(),
     )
+
+
+def _check_coverage(start: xr.DataArray, end: xr.DataArray, survival: xr.DataArray) -> None:
+    """Coverage errors that two censuses share cancel in their survival ratios."""
+    marks = CORRECTED.items()
+    corrected = [n for n, a in (("start", start), ("end", end)) if a.attrs.items() >= marks]
+    of_censuses = survival.attrs.get("source") == CENSUSES and not survival.attrs.items() >= marks
+    if corrected and of_censuses:
+        raise SchemaError(
+            f"survival: of two censuses as they were enumerated, but {' and '.join(corrected)} "
+            "corrected for coverage; the errors cancel in the ratios, so correct the censuses they "
+            "come from as well, take a life table, or confirm with survival.drop_attrs()"
+        )
 
 
 def _survival_of(source: xr.DataArray | xr.Dataset, ways: Cohorts) -> xr.DataArray:

@@ -27,10 +27,12 @@ from migproj.ages import (
     groups_of,
 )
 from migproj.conventions import VARIABLES
+from migproj.corrections import CORRECTED
 from migproj.dates import instant_of, interval_years, snap
 from migproj.errors import AlignmentError, IntervalError
 
 __all__ = [
+    "CENSUSES",
     "arrival_coords",
     "census_survival_ratios",
     "check_rounds",
@@ -43,6 +45,9 @@ __all__ = [
     "survival_on",
     "survival_ratios",
 ]
+
+#: The mark of survival ratios that two censuses give.
+CENSUSES = "two censuses"
 
 
 def survival_ratios(
@@ -361,7 +366,8 @@ def census_survival_ratios(
     -------
     DataArray "survival" (..., age)
         Enumerated survivors over those enumerated at the start, by the group arrived in;
-        missing for groups born in the interval. Coordinates as in :func:`survival_ratios`.
+        missing for groups born in the interval. Coordinates as in :func:`survival_ratios`; the
+        attribute ``source`` says that they are of two censuses.
 
     Raises
     ------
@@ -407,6 +413,8 @@ def census_survival_ratios(
         ways.born,
     )
     survival = survival.assign_coords(arrival_coords(ways.groups, ways.interval))
+    corrected = all(array.attrs.items() >= CORRECTED.items() for array in (start, end))
+    survival.attrs |= {"source": CENSUSES} | (CORRECTED if corrected else {})
     warn_findings("census_survival_ratios", [finding("survival ratios above 1", survival > 1)])
     return survival
 
