@@ -28,7 +28,7 @@ def test_coverage(counted):
     got = mp.correct_coverage(counted.assign_coords(time=2000.0), FACTORS)
     assert got.dims == ("draw", "country", "age")
     np.testing.assert_allclose(got.sel(draw=1), 1.05 * counted)
-    assert got.attrs == counted.attrs
+    assert got.attrs == {**counted.attrs, "coverage": "corrected"}
     assert float(got["time"]) == 2000
     assert got["age_width"].values[-1] == np.inf
     xr.testing.assert_identical(counted, before)
@@ -72,7 +72,7 @@ def test_transfer_of_draws(counted):
     xr.testing.assert_identical(got["age_width"], counted["age_width"])
     # All bounds by a tenth of the group below: the first loses it, the last gains it.
     assert got.sel(draw=1, country="ARG").values.tolist() == [90.0, 190.0, 290.0, 390.0, 540.0]
-    assert got.attrs == counted.attrs
+    assert got.attrs == {**counted.attrs, "coverage": "corrected"}
 
 
 def test_wrong_transfers(counted):
