@@ -160,12 +160,13 @@ MORTALITY = {
 }
 
 
+@pytest.mark.parametrize("last", ["2000-10-21", "2001-05-15"])  # 10 and 10.56 years
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("e0", MORTALITY)
-def test_average_and_midpoint_over_ten_years(e0, sign):
+def test_average_and_midpoint_over_ten_years(e0, sign, last):
     """The timing of evenly spread migration alone: the rest of the population is stationary."""
     made = simulate_rounds(
-        ["1990-10-21", "2000-10-21"],
+        ["1990-10-21", last],
         range(0, 80, 5),
         MORTALITY[e0],
         migration=sign * 2000.0,

@@ -64,7 +64,9 @@ class Errors:
         return [f"{100 * total.mean():+.1f} %", f"{100 * abs(total).mean():.1f} %", *parts]
 
 
-def _simulated(seed: int, years: int, growth: float, waves: float, sign: float) -> SimulatedRounds:
+def _simulated(
+    seed: int, years: float, growth: float, waves: float, sign: float
+) -> SimulatedRounds:
     return simulate_rounds(
         [1990, 1990 + years],
         AGES,
@@ -104,7 +106,8 @@ def _vital(made: SimulatedRounds) -> tuple[xr.DataArray, xr.DataArray]:
     return mp.net_migration_vital(*rounds, made.births[0], made.deaths[0]), made.net_migration[0]
 
 
-ESTIMATORS: dict[str, tuple[int, Callable[[SimulatedRounds], Any] | None]] = {
+ODD = 10.56
+ESTIMATORS: dict[str, tuple[float, Callable[[SimulatedRounds], Any] | None]] = {
     "forward, end; 10 years": (10, _by_method("forward")),
     "reverse; 10 years": (10, _by_method("reverse")),
     "average; 10 years": (10, _by_method("average")),
@@ -115,6 +118,8 @@ ESTIMATORS: dict[str, tuple[int, Callable[[SimulatedRounds], Any] | None]] = {
     ),
     "average, census survival ratios, from age 10; 10 years": (10, None),
     "vital statistics, total; 10 years": (10, _vital),
+    "average; 10.56 years": (ODD, _by_method("average")),
+    "midpoint; 10.56 years": (ODD, _by_method("midpoint")),
     "forward, end; 5 years": (5, _by_method("forward")),
     "average; 5 years": (5, _by_method("average")),
     "even, by age at the move; 5 years": (5, _by_method("even")),
@@ -133,7 +138,7 @@ def rows() -> Iterator[list[str]]:
                     [_simulated(seed, years, growth, waves, sign) for sign in (1.0, -1.0)]
                     for seed in seeds
                 ]
-                for years in (5, 10)
+                for years in (5, 10, ODD)
             }
             for name, (years, estimate) in ESTIMATORS.items():
                 errors = Errors()
