@@ -175,3 +175,26 @@ def test_residual_method_of_demotools(reference, grid):
         np.testing.assert_allclose(cohort[:, -1], D[:, -1], rtol=1e-9, atol=1e-9 * scale)
         checked += 1
     assert checked >= 5
+
+
+def test_manila_children_by_child_woman_ratio(reference):
+    """Quarter and three quarters of the ratio, as UN (1992) has it; survivors of the others by the
+    ratios of the national censuses."""
+    table = pd.read_csv(reference / "migest/net_sr_manila_1970.csv")
+    table = table[table["case"] == "children_true"]
+    labels = list(table["age_1970"])
+    coords = {"sex": ["female"], **bounds(labels)}
+
+    def column(name, part=slice(None)):
+        values = table[name].to_numpy(float)[None, part]
+        return xr.DataArray(values, dims=("sex", "age"), coords={"sex": ["female"]})
+
+    end = column("pop_1970").assign_coords(coords)
+    lower = end["age"].values[2:] - 10
+    start = column("pop_1960", slice(2, None)).assign_coords(mp.age_coords(lower))
+    ratios = column("phl_census_sr").assign_coords(coords)
+    for method in METHODS:
+        got = mp.net_migration(
+            start, end, ratios, method=method, children="child-woman", interval=10
+        )["net_migration"]
+        np.testing.assert_allclose(got, column(f"net_{method}"), rtol=1e-9)
