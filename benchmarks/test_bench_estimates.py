@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
 import migproj as mp
+from migproj.survival import slices_of
 
 from . import inputs, measure, peers
 
@@ -61,6 +63,51 @@ def test_net_migration(compare, sizes, method):
         [start, end, survival, births],
         rounds=9,
     )
+
+
+def test_slices_beside_scipy(benchmark, sizes, note):
+    """Slices of cohorts 10.56 years apart, and the same spline by SciPy, row by row."""
+    table = mp.life_table(inputs.death_rates(sizes.countries, sizes.periods))
+    given = inputs.rounds(sizes.countries, sizes.periods, 1)
+    people = given.start.isel(draw=0, drop=True).transpose(*table["Tx"].dims)
+    at = np.append(0.0, np.arange(15, 105, 5) - 10.56)
+    ages = people["age"].values
+    Tx, lx = table["Tx"].values, table["lx"].values
+    knots, own = table["age"].values, np.isin(table["age"].values, ages)
+    counts = people.values
+    theirs, mine = measure.Clock(), measure.Clock()
+
+    def by_row():
+        out = np.empty((*counts.shape[:-1], len(at)))
+        for row in np.ndindex(counts.shape[:-1]):
+            x = np.append(Tx[row][own], 0.0)[::-1]
+            y = np.append(0.0, np.cumsum(counts[row][::-1]))
+            slope = CubicSpline(x, y, bc_type="not-a-knot").derivative()(x)
+            steps = np.diff(y) / np.diff(x)
+            least = np.minimum(np.append(steps[0], steps), np.append(steps, steps[-1]))
+            curve = CubicHermiteSpline(x, y, np.clip(slope, 0.0, 3.0 * least))
+            # T(x) between its ages is the cubic with slope -l(x).
+            older = curve(CubicHermiteSpline(knots, Tx[row], -lx[row])(at))
+            out[row] = older - np.append(older[1:], 0.0)
+        return out
+
+    def ours():
+        return slices_of("people", people, table, at, "spline")
+
+    np.testing.assert_allclose(ours(), by_row(), rtol=1e-6, atol=1e-3)
+    results = []
+
+    def beside():
+        with theirs:
+            results.append(by_row())
+
+    def once():
+        with mine:
+            results.append(ours())
+
+    benchmark.pedantic(once, setup=beside, rounds=sizes.rounds(3))
+    ratio = statistics.median(theirs.seconds) / statistics.median(mine.seconds)
+    note(f"slices of cohorts: {ratio:.0f} times the speed of SciPy's splines row by row")
 
 
 def test_net_migration_beside_pandas(benchmark, sizes, note):
