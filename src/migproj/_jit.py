@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numba
 import numpy as np
@@ -24,12 +25,16 @@ __all__ = [
     "kernel",
     "run",
     "run_cast",
+    "strict_helper",
+    "strict_kernel",
     "threads_available",
     "uintp",
 ]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # "nnan" and "ninf" stay off: they would let the compiler remove isnan.
 _FLAGS: Final[dict[str, Any]] = {
@@ -48,14 +53,41 @@ uintp: Any = numba.uintp
 helper: Callable[..., Any] = numba.njit(**_FLAGS)
 """Compile a function that kernels of the same file call. (Numba's cache watches that file only.)"""
 
+# Nothing reordered and nothing fused: the bits follow from the text alone.
+_STRICT: Final[dict[str, Any]] = _FLAGS | {"fastmath": False}
+
+
+def _uncounted() -> dict[str, Any]:
+    """The option to leave references uncounted, where numba has it (it is not a public one).
+
+    Counts are kept in the arrays that all threads share, so threads wait for one another.
+    """
+    option: dict[str, Any] = {"_nrt": False}
+    try:
+        numba.njit(**option)(_uncounted)
+    except KeyError:
+        return {}
+    return option
+
+
+_STRICT_HELPER: Final[dict[str, Any]] = _STRICT | {"forceinline": True} | _uncounted()
+
+
+def strict_helper(function: _Function) -> _Function:
+    """As `helper`, for a `strict_kernel`: put where it is called. It can make no arrays."""
+    return numba.njit(**_STRICT_HELPER)(function)  # type: ignore[no-any-return]
+
+
 _warned = False
 
 
 class Kernel:
     """A compiled function over a range of the batch, cached on disk where that is possible."""
 
-    def __init__(self, function: Callable[..., None]) -> None:
+    def __init__(self, function: Callable[..., None], strict: bool = False) -> None:
         self.py_func = function
+        self._flags = _STRICT if strict else _FLAGS
+        self._strict = strict
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__module__ = function.__module__
@@ -75,14 +107,18 @@ class Kernel:
         return self._compiled  # type: ignore[no-any-return]
 
     def _load(self, args: tuple[Any, ...]) -> Any:
+        with _side_by_side(self._strict):
+            return self._load_as_set(args)
+
+    def _load_as_set(self, args: tuple[Any, ...]) -> Any:
         try:
-            compiled = numba.njit(cache=True, **_FLAGS)(self.py_func)
+            compiled = numba.njit(cache=True, **self._flags)(self.py_func)
             compiled(0, 0, *args)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as fault:
             # No writable cache folder (RuntimeError at decoration), a full or read-only disk
             # (OSError on saving), a file cut short by one (the others): work without the cache.
             _warn_uncached(fault)
-            compiled = numba.njit(**_FLAGS)(self.py_func)
+            compiled = numba.njit(**self._flags)(self.py_func)
             compiled(0, 0, *args)
         return compiled
 
@@ -100,6 +136,30 @@ class Kernel:
 def kernel(function: Callable[..., None]) -> Kernel:
     """Make a kernel of ``function(lo, hi, array, row, ..., out, row, ..., *parameters)``."""
     return Kernel(function)
+
+
+def strict_kernel(function: Callable[..., None]) -> Kernel:
+    """Make a kernel that does its arithmetic as written, on scalars side by side as vectors.
+
+    Statements that do the same to neighbours in memory become one on a vector register; loops
+    over ages stay as they are, for sums are not reordered.
+    """
+    return Kernel(function, strict=True)
+
+
+@contextlib.contextmanager
+def _side_by_side(wanted: bool) -> Iterator[None]:
+    """Have neighbouring scalars packed into vectors while compiling: numba's own switch is global.
+
+    Code that another thread compiles meanwhile is packed too, which changes none of its results.
+    """
+    config: Any = numba.config
+    before = config.SLP_VECTORIZE
+    config.SLP_VECTORIZE = wanted or before
+    try:
+        yield
+    finally:
+        config.SLP_VECTORIZE = before
 
 
 def _warn_uncached(fault: Exception) -> None:

@@ -1,113 +1,360 @@
 """Projection of which only sums over ages are wanted, as of many draws: no cell is stored.
 
-A few rows of the batch take a step together, for they often share their rates. These are copied
-to rows padded with zeros, so that loops over ages run in whole vector registers.
+Rows of the batch go together, one in each lane of the vector registers. The arithmetic of a lane
+is written out and its order kept (`strict_kernel`), so that a row has the same bits wherever it
+stands and whatever goes beside it.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
-from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
+from migproj._jit import FloatArray, IntArray, helper, strict_helper, strict_kernel, uintp
 
-#: Rows that take a step together: with their rates they fit the first cache.
-_ROWS = 4
-#: Ages are padded to a multiple of this: what an unrolled loop takes at a time.
-_UNROLLED = 32
+#: Rows that go together.
+LANES = 8
 
 # Codes of the timing of migration, as in _kernels.projection.
 END = 0
 EVEN = 1
 MIDPOINT = 2
 
+Lanes: TypeAlias = tuple[float, float, float, float, float, float, float, float]
+
 
 @helper
-def _copy_padded(
-    source: FloatArray,
-    at: int,  # (2 x ages) from there on
-    ages: int,
-    out: FloatArray,  # output (2 x width), 0 beyond the ages
-    width: int,
+def _room(n: int) -> FloatArray:
+    """Memory for `n` numbers that begins with a line of the cache: no register straddles two."""
+    raw = np.empty(n + LANES)
+    skipped = (-(raw.ctypes.data // 8)) % LANES
+    return raw[skipped : skipped + n]
+
+
+@strict_helper
+def _load(values: FloatArray, at: int) -> Lanes:
+    i = uintp(at)
+    return (
+        values[i],
+        values[i + uintp(1)],
+        values[i + uintp(2)],
+        values[i + uintp(3)],
+        values[i + uintp(4)],
+        values[i + uintp(5)],
+        values[i + uintp(6)],
+        values[i + uintp(7)],
+    )
+
+
+@strict_helper
+def _store(values: FloatArray, at: int, new: Lanes) -> None:
+    i = uintp(at)
+    values[i] = new[0]
+    values[i + uintp(1)] = new[1]
+    values[i + uintp(2)] = new[2]
+    values[i + uintp(3)] = new[3]
+    values[i + uintp(4)] = new[4]
+    values[i + uintp(5)] = new[5]
+    values[i + uintp(6)] = new[6]
+    values[i + uintp(7)] = new[7]
+
+
+@strict_helper
+def _spread(x: float) -> Lanes:
+    return x, x, x, x, x, x, x, x
+
+
+@strict_helper
+def _plus(a: Lanes, b: Lanes) -> Lanes:
+    return (
+        a[0] + b[0],
+        a[1] + b[1],
+        a[2] + b[2],
+        a[3] + b[3],
+        a[4] + b[4],
+        a[5] + b[5],
+        a[6] + b[6],
+        a[7] + b[7],
+    )
+
+
+@strict_helper
+def _times(a: Lanes, b: Lanes) -> Lanes:
+    return (
+        a[0] * b[0],
+        a[1] * b[1],
+        a[2] * b[2],
+        a[3] * b[3],
+        a[4] * b[4],
+        a[5] * b[5],
+        a[6] * b[6],
+        a[7] * b[7],
+    )
+
+
+@strict_helper
+def _less(a: Lanes, b: Lanes) -> Lanes:
+    return _plus(a, _times(_spread(-1.0), b))
+
+
+@strict_helper
+def _girls(children: Lanes, srb: Lanes) -> Lanes:
+    """Girls among children, of whom there are so many boys a girl."""
+    return (
+        children[0] / (1.0 + srb[0]),
+        children[1] / (1.0 + srb[1]),
+        children[2] / (1.0 + srb[2]),
+        children[3] / (1.0 + srb[3]),
+        children[4] / (1.0 + srb[4]),
+        children[5] / (1.0 + srb[5]),
+        children[6] / (1.0 + srb[6]),
+        children[7] / (1.0 + srb[7]),
+    )
+
+
+@strict_helper
+def _lower(a: Lanes, b: Lanes) -> Lanes:
+    """The lower of the two; `a` where either is NaN."""
+    return (
+        b[0] if b[0] < a[0] else a[0],
+        b[1] if b[1] < a[1] else a[1],
+        b[2] if b[2] < a[2] else a[2],
+        b[3] if b[3] < a[3] else a[3],
+        b[4] if b[4] < a[4] else a[4],
+        b[5] if b[5] < a[5] else a[5],
+        b[6] if b[6] < a[6] else a[6],
+        b[7] if b[7] < a[7] else a[7],
+    )
+
+
+@strict_helper
+def _rate(rates: FloatArray, k: int, own: bool) -> Lanes:
+    """The rates of every lane for the group `k`: their own, or those they share."""
+    if own:
+        return _load(rates, uintp(k) * uintp(LANES))
+    return _spread(rates[uintp(k)])
+
+
+@strict_helper
+def _pick(values: FloatArray, at: IntArray, beyond: int) -> Lanes:
+    """A value of every lane, each from a place of its own."""
+    i = uintp(beyond)
+    return (
+        values[uintp(at[0]) + i],
+        values[uintp(at[1]) + i],
+        values[uintp(at[2]) + i],
+        values[uintp(at[3]) + i],
+        values[uintp(at[4]) + i],
+        values[uintp(at[5]) + i],
+        values[uintp(at[6]) + i],
+        values[uintp(at[7]) + i],
+    )
+
+
+@strict_helper
+def _scatter(
+    values: Lanes, out: FloatArray, rows: IntArray, size: int, beyond: int, used: int
 ) -> None:
-    for sex in range(2):
-        for k in range(uintp(ages)):
-            out[uintp(sex * width) + uintp(k)] = source[uintp(at + sex * ages) + uintp(k)]
+    """The first `used` lanes, each to a row of its own."""
+    for lane in range(used):
+        out[uintp(rows[lane] * size + beyond)] = values[lane]
 
 
-@helper
-def _move_on(
-    code: int,
-    state: FloatArray,
-    before: int,
-    after: int,
-    alive: FloatArray,  # survival ratios from `s` on
-    shares: FloatArray,  # the schedule from `s` on
-    s: int,
-    total: float,  # migrants at the end of the step (and, with "even", at its start) for each share
-    ages: int,
-    count: int,  # ages, padded
-) -> float:
-    """Everyone of one sex but the youngest, a group older; returns how many cells are negative."""
-    one = uintp(1)
-    b = uintp(before)
-    a = uintp(after) + one
-    m = uintp(s)
-    g = m + one
-    negative = 0.0
-    if code == EVEN:
-        for j in range(uintp(count)):
+@strict_helper
+def _fill(
+    source: FloatArray,
+    at: IntArray,  # of every lane: where its rates begin
+    beyond: int,
+    n: int,
+    own: bool,
+    out: FloatArray,  # output (n x lanes), or (n) of what they share
+) -> None:
+    if own:
+        for j in range(uintp(n)):
             k = uintp(j)
-            exposed = state[b + k] + total * shares[m + k]
-            new = alive[g + k] * exposed + total * shares[g + k]
-            state[a + k] = new
-            negative += 1.0 if new < 0.0 else 0.0
-    elif code == END:
-        for j in range(uintp(count)):
-            k = uintp(j)
-            new = alive[g + k] * state[b + k] + total * shares[g + k]
-            state[a + k] = new
-            negative += 1.0 if new < 0.0 else 0.0
+            _store(out, k * uintp(LANES), _pick(source, at, uintp(beyond) + k))
     else:
-        for j in range(uintp(count)):
-            k = uintp(j)
-            ratio = alive[g + k]
-            new = ratio * state[b + k] + math.sqrt(ratio) * (total * shares[g + k])
-            state[a + k] = new
-            negative += 1.0 if new < 0.0 else 0.0
-    # Those already in the open-ended group.
-    last = uintp(ages - 1)
-    exposed = state[b + last]
-    if code == EVEN:
-        exposed += total * shares[m + last]
-    old = state[uintp(after) + last]
-    new = old + alive[m + last] * exposed
-    state[uintp(after) + last] = new
-    negative += (1.0 if new < 0.0 else 0.0) - (1.0 if old < 0.0 else 0.0)
+        first = uintp(at[0] + beyond)
+        for k in range(uintp(n)):
+            out[uintp(k)] = source[first + uintp(k)]
+
+
+@strict_helper
+def _settle(
+    code: int,
+    ages: int,
+    alive: FloatArray,  # survival ratios, ((sexes x ages) x lanes) or (sexes x ages)
+    shares: FloatArray,  # of migrants, likewise
+    lanes: int,
+    settled: FloatArray,  # output: those alive in the group at the end, of one in all
+) -> None:
+    """Of one migrant of all ages, those at the end of the step in the groups they arrive in."""
+    n = uintp(2 * ages * lanes)
+    if code == END:
+        for j in range(n):
+            settled[j] = shares[j]
+    elif code == MIDPOINT:
+        for j in range(n):
+            settled[j] = math.sqrt(alive[j]) * shares[j]
+    else:
+        one = uintp(lanes)
+        for sex in range(2):
+            first = uintp(sex * ages * lanes)
+            for j in range(one):
+                settled[first + uintp(j)] = 0.5 * shares[first + uintp(j)]
+            for j in range(uintp(ages * lanes) - one):
+                k = first + uintp(j)
+                settled[k + one] = 0.5 * shares[k + one] + alive[k + one] * (0.5 * shares[k])
+            last = first + uintp((ages - 1) * lanes)
+            for j in range(one):
+                k = last + uintp(j)
+                settled[k] += alive[k] * (0.5 * shares[k])
+
+
+@strict_helper
+def _move_on(
+    state: FloatArray,  # ((sexes x ages) x lanes), changed
+    sex: int,
+    ages: int,
+    alive: FloatArray,
+    settled: FloatArray,
+    own: bool,
+    migrants: Lanes,  # of all ages
+) -> Lanes:
+    """Everyone of one sex a group older, but no newborn; returns the lowest number that results."""
+    one = uintp(1)
+    lanes = uintp(LANES)
+    last = uintp(sex * ages + ages - 1)
+    old = _times(_rate(alive, last, own), _load(state, last * lanes))
+    lowest = _spread(math.inf)
+    for j in range(uintp(ages - 1)):
+        k = last - uintp(j)  # from the oldest down: each moves to where nobody is any more
+        new = _times(_rate(alive, k, own), _load(state, (k - one) * lanes))
+        new = _plus(new, _times(_rate(settled, k, own), migrants))
+        _store(state, k * lanes, new)
+        lowest = _lower(lowest, new)
+    new = _plus(_load(state, last * lanes), old)
+    _store(state, last * lanes, new)
+    return _lower(lowest, new)
+
+
+@strict_helper
+def _enter(
+    state: FloatArray,
+    k: int,  # the youngest group of a sex
+    alive: FloatArray,
+    settled: FloatArray,
+    own: bool,
+    born: Lanes,
+    migrants: Lanes,
+) -> Lanes:
+    """Those born in the step, at its end, with the migrants among them."""
+    new = _times(_rate(alive, k, own), born)
+    new = _plus(new, _times(_rate(settled, k, own), migrants))
+    _store(state, uintp(k) * uintp(LANES), new)
+    return new
+
+
+@strict_helper
+def _count_negative(state: FloatArray, n: int, lane: int) -> int:
+    negative = 0
+    for k in range(n):
+        if state[uintp(k) * uintp(LANES) + uintp(lane)] < 0.0:
+            negative += 1
     return negative
 
 
-@helper
-def _sum_groups(
-    state: FloatArray,  # (2 x width) from `at` on
-    at: int,
-    width: int,
-    offsets: IntArray,
-    out: FloatArray,  # output (2 x groups) from `to` on
-    to: int,
+@strict_helper
+def _product(
+    rates: FloatArray, j: int, own: bool, values: FloatArray, k: int, own_values: bool
+) -> Lanes:
+    return _times(_rate(rates, j, own), _rate(values, k, own_values))
+
+
+@strict_helper
+def _dot(
+    rates: FloatArray,
+    first_rate: int,
+    own: bool,
+    values: FloatArray,
+    first: int,
+    n: int,
+    own_values: bool,
+) -> Lanes:
+    """Sum of the products of `n` groups: even and odd apart, for a sum waits for its last term."""
+    one = uintp(1)
+    i = uintp(first_rate)
+    k = uintp(first)
+    even = _spread(0.0)
+    odd = _spread(0.0)
+    for _ in range(n // 2):
+        even = _plus(even, _product(rates, i, own, values, k, own_values))
+        odd = _plus(odd, _product(rates, i + one, own, values, k + one, own_values))
+        i += uintp(2)
+        k += uintp(2)
+    if n % 2 == 1:
+        even = _plus(even, _product(rates, i, own, values, k, own_values))
+    return _plus(even, odd)
+
+
+@strict_helper
+def _sum(state: FloatArray, first: int, n: int) -> Lanes:
+    """Sum of `n` groups, in four parts (see `_dot`)."""
+    lanes = uintp(LANES)
+    at = uintp(first) * lanes
+    a = _spread(0.0)
+    b = _spread(0.0)
+    c = _spread(0.0)
+    d = _spread(0.0)
+    for _ in range(n // 4):
+        a = _plus(a, _load(state, at))
+        b = _plus(b, _load(state, at + lanes))
+        c = _plus(c, _load(state, at + uintp(2) * lanes))
+        d = _plus(d, _load(state, at + uintp(3) * lanes))
+        at += uintp(4) * lanes
+    for _ in range(n % 4):
+        a = _plus(a, _load(state, at))
+        at += lanes
+    return _plus(_plus(a, b), _plus(c, d))
+
+
+@strict_helper
+def _write_sums(
+    state: FloatArray,
+    ages: int,
+    groups: IntArray,
+    out: FloatArray,  # output (rows, steps x sexes x groups)
+    rows: IntArray,
+    size: int,
+    beyond: int,
+    used: int,
 ) -> None:
-    groups = offsets.size - 1
+    n = groups.size - 1
     for sex in range(2):
-        for g in range(groups):
-            total = 0.0
-            first = uintp(at + sex * width + offsets[g])
-            for k in range(uintp(offsets[g + 1] - offsets[g])):
-                total += state[first + uintp(k)]
-            out[uintp(to + sex * groups + g)] = total
+        for g in range(n):
+            total = _sum(state, sex * ages + groups[g], groups[g + 1] - groups[g])
+            _scatter(total, out, rows, size, beyond + sex * n + g, used)
 
 
-@kernel
+@strict_helper
+def _alike(rows: IntArray, lowest: int, highest: int) -> int:
+    """How many rows from `lowest` on have the same rates as it."""
+    b = lowest + 1
+    while b < highest and rows[b] == rows[lowest]:
+        b += 1
+    return b - lowest
+
+
+@strict_helper
+def _places(rows: IntArray, size: int, lowest: int, used: int, at: IntArray) -> None:
+    """Where the row of every lane begins; lanes not in use have the last one's."""
+    for lane in range(LANES):
+        at[lane] = rows[lowest + min(lane, used - 1)] * size
+
+
+@strict_kernel
 def project_sums(
     lo: int,
     hi: int,
@@ -140,104 +387,124 @@ def project_sums(
 ) -> None:
     ages = start.shape[3]
     row = 2 * ages
-    count = (ages + _UNROLLED - 1) // _UNROLLED * _UNROLLED
-    width = count + 8  # a cell is moved one on; lines of the cache have eight
-    block = 2 * width
     fertile = fertility.shape[2]
     wide = 2 * (groups.size - 1)
-    mothers_wide = 2 * (mothers.size - 1)
+    n_mothers = mothers.size - 1
     start_ = start.reshape(-1)
     survival_ = survival.reshape(-1)
     fertility_ = fertility.reshape(-1)
+    level_ = level.reshape(-1)
+    ratio_ = ratio.reshape(-1)
     schedule_ = schedule.reshape(-1)
+    totals_ = totals.reshape(-1)
     population_ = population.reshape(-1)
     births_ = births.reshape(-1)
-    state = np.zeros(2 * _ROWS * block)
-    alive = np.zeros(block)
-    shares = np.zeros(block)
-    total = np.zeros(2)
-    half = 0.5 if code == EVEN else 1.0  # of the migrants, those who come at the end of a step
-    for lowest in range(lo, hi, _ROWS):
-        highest = min(lowest + _ROWS, hi)
-        held = -1  # where the rates in `alive` and `shares` are from
-        held_shares = -1
-        for b in range(lowest, highest):
-            at = (b - lowest) * 2 * block
-            _copy_padded(start_, start_row[b] * row, ages, state[at : at + block], width)
-            n_negative[out_row[b]] = 0
-            if population.shape[1] > 0:
-                to = out_row[b] * (periods + 1) * wide
-                _sum_groups(state, at, width, groups, population_, to)
+    state = _room(row * LANES)
+    alive = _room(row * LANES)
+    shares = _room(row * LANES)
+    settled = _room(row * LANES)
+    bearing = _room(fertile * LANES)
+    born = _room(n_mothers * LANES)
+    counts = np.empty(LANES, np.int64)
+    # Where the lanes' rows begin.
+    at_start = np.empty(LANES, np.int64)
+    at_survival = np.empty(LANES, np.int64)
+    at_fertility = np.empty(LANES, np.int64)
+    at_level = np.empty(LANES, np.int64)
+    at_ratio = np.empty(LANES, np.int64)
+    at_schedule = np.empty(LANES, np.int64)
+    at_totals = np.empty(LANES, np.int64)
+    at_out = np.empty(LANES, np.int64)
+    last_survival = survival.shape[1] - 1
+    last_fertility = fertility.shape[1] - 1
+    last_level = level.shape[1] - 1
+    last_ratio = ratio.shape[1] - 1
+    last_schedule = schedule.shape[1] - 1
+    last_totals = totals.shape[1] - 1
+    totalled = totals.shape[2]
+    women = female * ages + first
+    half_step = _spread(0.5 * step)
+    # Of the migrants, those (before + after) has too many or too few: "end" leaves all of them out.
+    others = _spread(-1.0 if code == END else 0.5)
+    lowest = lo
+    while lowest < hi:
+        most = min(lowest + LANES, hi)
+        used = min(
+            _alike(survival_row, lowest, most),
+            _alike(fertility_row, lowest, most),
+            _alike(schedule_row, lowest, most),
+        )
+        # Few rows alike: lanes with rates of their own cost less than empty lanes.
+        own = used < most - lowest and 2 * used < LANES
+        if own:
+            used = most - lowest
+        lanes = LANES if own else 1
+        _places(start_row, row, lowest, used, at_start)
+        _places(survival_row, (last_survival + 1) * row, lowest, used, at_survival)
+        _places(fertility_row, (last_fertility + 1) * fertile, lowest, used, at_fertility)
+        _places(level_row, last_level + 1, lowest, used, at_level)
+        _places(ratio_row, last_ratio + 1, lowest, used, at_ratio)
+        _places(schedule_row, (last_schedule + 1) * row, lowest, used, at_schedule)
+        _places(totals_row, (last_totals + 1) * totalled, lowest, used, at_totals)
+        _places(out_row, 1, lowest, used, at_out)
+        counts[:] = 0
+        _fill(start_, at_start, 0, row, True, state)
+        if population.shape[1] > 0:
+            size = (periods + 1) * wide
+            _write_sums(state, ages, groups, population_, at_out, size, 0, used)
         for p in range(periods):
-            ps = min(p, survival.shape[1] - 1)
-            pm = min(p, schedule.shape[1] - 1)
-            pf = min(p, fertility.shape[1] - 1)
-            pt = min(p, totals.shape[1] - 1)
-            for b in range(lowest, highest):
-                o = out_row[b]
-                here = (survival_row[b] * survival.shape[1] + ps) * row
-                if here != held:
-                    _copy_padded(survival_, here, ages, alive, width)
-                    held = here
-                here = (schedule_row[b] * schedule.shape[1] + pm) * row
-                if here != held_shares:
-                    _copy_padded(schedule_, here, ages, shares, width)
-                    held_shares = here
-                before = ((b - lowest) * 2 + p % 2) * block
-                after = ((b - lowest) * 2 + 1 - p % 2) * block
-                negative = 0.0
-                for sex in range(2):
-                    total[sex] = totals[totals_row[b], pt, min(sex, totals.shape[2] - 1)]
-                    at = sex * width
-                    negative += _move_on(
-                        code,
-                        state,
-                        before + at,
-                        after + at,
-                        alive,
-                        shares,
-                        at,
-                        half * total[sex],
-                        ages,
-                        count,
-                    )
-                rate = 0.5 * step * level[level_row[b], min(p, level.shape[1] - 1)]
-                srb = ratio[ratio_row[b], min(p, ratio.shape[1] - 1)]
-                daughters = 1.0 / (1.0 + srb)
-                women = uintp(female * width + first)
-                f = uintp((fertility_row[b] * fertility.shape[1] + pf) * fertile)
-                newborn = 0.0
-                for g in range(mothers.size - 1):
-                    born = 0.0
-                    for j in range(uintp(mothers[g]), uintp(mothers[g + 1])):
-                        k = uintp(j)
-                        exposed = state[uintp(before) + women + k] + state[uintp(after) + women + k]
-                        born += fertility_[f + k] * exposed
-                    if with_migrants == 0:
-                        # "end" leaves the period's migrants out; else half of them are there.
-                        others = total[female] * (-1.0 if code == END else 0.5)
-                        for j in range(uintp(mothers[g]), uintp(mothers[g + 1])):
-                            k = uintp(j)
-                            born += fertility_[f + k] * (others * shares[women + k])
-                    born *= rate
-                    newborn += born
-                    if births.shape[1] > 0:
-                        to = (o * periods + p) * mothers_wide + g
-                        girls = born * daughters
-                        births_[to + female * (mothers.size - 1)] = girls
-                        births_[to + (1 - female) * (mothers.size - 1)] = born - girls
-                for sex in range(2):
-                    children = newborn * daughters
-                    if sex != female:
-                        children = newborn - children
-                    s = alive[sex * width]
-                    came = half * total[sex] * shares[sex * width]
-                    if code == MIDPOINT:
-                        came *= math.sqrt(s)
-                    new = s * children + came
-                    state[after + sex * width] = new
-                    negative += 1.0 if new < 0.0 else 0.0
-                n_negative[o] += int(negative)
-                if population.shape[1] > 0:
-                    to = (o * (periods + 1) + p + 1) * wide
-                    _sum_groups(state, after, width, groups, population_, to)
+            if p <= last_survival:
+                _fill(survival_, at_survival, p * row, row, own, alive)
+            if p <= last_schedule:
+                _fill(schedule_, at_schedule, p * row, row, own, shares)
+            if p <= max(last_survival, last_schedule):
+                _settle(code, ages, alive, shares, lanes, settled)
+            if p <= last_fertility:
+                _fill(fertility_, at_fertility, p * fertile, fertile, own, bearing)
+            beyond = min(p, last_totals) * totalled
+            migrants0 = _pick(totals_, at_totals, beyond)
+            migrants1 = _pick(totals_, at_totals, beyond + totalled - 1)
+            for g in range(n_mothers):
+                n = mothers[g + 1] - mothers[g]
+                exposed = _dot(bearing, mothers[g], own, state, women + mothers[g], n, True)
+                _store(born, g * LANES, exposed)
+            low = _lower(
+                _move_on(state, 0, ages, alive, settled, own, migrants0),
+                _move_on(state, 1, ages, alive, settled, own, migrants1),
+            )
+            rate = _times(half_step, _pick(level_, at_level, min(p, last_level)))
+            srb = _pick(ratio_, at_ratio, min(p, last_ratio))
+            newborn = _spread(0.0)
+            newborn_girls = _spread(0.0)
+            for g in range(n_mothers):
+                n = mothers[g + 1] - mothers[g]
+                exposed = _dot(bearing, mothers[g], own, state, women + mothers[g], n, True)
+                exposed = _plus(_load(born, g * LANES), exposed)
+                if with_migrants == 0:
+                    extra = _dot(bearing, mothers[g], own, shares, women + mothers[g], n, own)
+                    extra = _times(extra, migrants0 if female == 0 else migrants1)
+                    exposed = _plus(exposed, _times(others, extra))
+                children = _times(rate, exposed)
+                girls = _girls(children, srb)
+                newborn = _plus(newborn, children)
+                newborn_girls = _plus(newborn_girls, girls)
+                if births.shape[1] > 0:
+                    size = periods * 2 * n_mothers
+                    to = p * 2 * n_mothers + g
+                    boys = _less(children, girls)
+                    _scatter(girls, births_, at_out, size, to + female * n_mothers, used)
+                    _scatter(boys, births_, at_out, size, to + (1 - female) * n_mothers, used)
+            newborn_boys = _less(newborn, newborn_girls)
+            youngest = newborn_girls if female == 0 else newborn_boys
+            low = _lower(low, _enter(state, 0, alive, settled, own, youngest, migrants0))
+            youngest = newborn_boys if female == 0 else newborn_girls
+            low = _lower(low, _enter(state, ages, alive, settled, own, youngest, migrants1))
+            for lane in range(used):
+                if low[lane] < 0.0:
+                    counts[lane] += _count_negative(state, row, lane)
+            if population.shape[1] > 0:
+                size = (periods + 1) * wide
+                _write_sums(state, ages, groups, population_, at_out, size, (p + 1) * wide, used)
+        for lane in range(used):
+            n_negative[at_out[lane]] = counts[lane]
+        lowest += used
