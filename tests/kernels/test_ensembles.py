@@ -1,5 +1,7 @@
 """Projection of sums over ages alone, which has a kernel of its own."""
 
+import warnings
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -105,6 +107,31 @@ def test_draws_together_are_draws_alone(ran, timing, own):
             some[name] = some[name].isel(draw=[5, 2])
     again = mp.project_population(**some, timing=timing, **WIDE)
     xr.testing.assert_identical(again, result.isel(draw=[5, 2]))
+
+
+@pytest.mark.parametrize("draws", [2, 5, 11])
+def test_what_goes_beside_a_row_leaves_it_alone(draws):
+    """Lanes in use or not, of one country or two; NaN and negative numbers stay where they are."""
+    inputs = ensemble(np.random.default_rng(64), draws, False)
+    inputs["migration"][{"country": 1, "draw": 1}] = np.nan
+    inputs["migration"][{"country": 1, "draw": 0}] -= 5e4
+    inputs["migration"][{"country": 2, "draw": -1}] -= 5e4
+    with pytest.warns(mp.DataQualityWarning, match="negative population"):
+        result = mp.project_population(**inputs, **WIDE)
+    assert result["population"].isnull().any(["time", "sex", "age"]).sum() == 1
+    assert (result["n_negative"] > 0).sum() >= 2
+    for c in range(3):
+        for k in range(draws):
+            one = {
+                name: values.isel(
+                    {d: i for d, i in (("country", c), ("draw", k)) if d in values.dims}
+                )
+                for name, values in inputs.items()
+            }
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", mp.DataQualityWarning)
+                alone = mp.project_population(**one, **WIDE)
+            xr.testing.assert_identical(alone, result.isel(country=c, draw=k))
 
 
 def test_a_mixed_timing_and_other_forms_have_the_kernel_of_all_cells(ran):
