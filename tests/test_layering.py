@@ -79,7 +79,7 @@ def test_modules_import_only_from_their_left():
 
 
 def test_kernels_import_numpy_numba_and_the_compiler_alone():
-    allowed = {"__future__", "math", "typing", "numpy", "numba", "migproj._jit"}
+    allowed = {"__future__", "math", "numpy", "numba", "migproj._jit"}
     for path in (ROOT / "_kernels").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):

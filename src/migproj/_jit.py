@@ -79,6 +79,24 @@ def strict_helper(function: _Function) -> _Function:
 
 
 _warned = False
+_packing_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _packing() -> Iterator[None]:
+    """Have neighbouring scalars packed into vectors while compiling: numba's own switch is global.
+
+    What another thread compiles meanwhile may be packed too; only arithmetic that it lets the
+    compiler reorder (`fastmath`) could then come out differently, and that by rounding.
+    """
+    config: Any = numba.config
+    with _packing_lock:
+        before = config.SLP_VECTORIZE
+        config.SLP_VECTORIZE = True
+        try:
+            yield
+        finally:
+            config.SLP_VECTORIZE = before
 
 
 class Kernel:
@@ -87,7 +105,7 @@ class Kernel:
     def __init__(self, function: Callable[..., None], strict: bool = False) -> None:
         self.py_func = function
         self._flags = _STRICT if strict else _FLAGS
-        self._strict = strict
+        self._compiling = _packing if strict else contextlib.nullcontext
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
         self.__module__ = function.__module__
@@ -101,16 +119,12 @@ class Kernel:
     def compile_for(self, args: tuple[Any, ...]) -> Callable[..., None]:
         """The compiled function, loaded or compiled by a call on an empty range."""
         if self._compiled is None:
-            with self._lock:
+            with self._lock, self._compiling():
                 if self._compiled is None:
                     self._compiled = self._load(args)
         return self._compiled  # type: ignore[no-any-return]
 
     def _load(self, args: tuple[Any, ...]) -> Any:
-        with _side_by_side(self._strict):
-            return self._load_as_set(args)
-
-    def _load_as_set(self, args: tuple[Any, ...]) -> Any:
         try:
             compiled = numba.njit(cache=True, **self._flags)(self.py_func)
             compiled(0, 0, *args)
@@ -145,21 +159,6 @@ def strict_kernel(function: Callable[..., None]) -> Kernel:
     over ages stay as they are, for sums are not reordered.
     """
     return Kernel(function, strict=True)
-
-
-@contextlib.contextmanager
-def _side_by_side(wanted: bool) -> Iterator[None]:
-    """Have neighbouring scalars packed into vectors while compiling: numba's own switch is global.
-
-    Code that another thread compiles meanwhile is packed too, which changes none of its results.
-    """
-    config: Any = numba.config
-    before = config.SLP_VECTORIZE
-    config.SLP_VECTORIZE = wanted or before
-    try:
-        yield
-    finally:
-        config.SLP_VECTORIZE = before
 
 
 def _warn_uncached(fault: Exception) -> None:

@@ -8,11 +8,10 @@ stands and whatever goes beside it.
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
 import numpy as np
 
-from migproj._jit import FloatArray, IntArray, helper, strict_helper, strict_kernel, uintp
+from migproj._jit import FloatArray, IntArray, strict_helper, strict_kernel, uintp
 
 #: Rows that go together.
 LANES = 8
@@ -22,15 +21,7 @@ END = 0
 EVEN = 1
 MIDPOINT = 2
 
-Lanes: TypeAlias = tuple[float, float, float, float, float, float, float, float]
-
-
-@helper
-def _room(n: int) -> FloatArray:
-    """Memory for `n` numbers that begins with a line of the cache: no register straddles two."""
-    raw = np.empty(n + LANES)
-    skipped = (-(raw.ctypes.data // 8)) % LANES
-    return raw[skipped : skipped + n]
+Lanes = tuple[float, float, float, float, float, float, float, float]
 
 
 @strict_helper
@@ -267,13 +258,6 @@ def _count_negative(state: FloatArray, n: int, lane: int) -> int:
 
 
 @strict_helper
-def _product(
-    rates: FloatArray, j: int, own: bool, values: FloatArray, k: int, own_values: bool
-) -> Lanes:
-    return _times(_rate(rates, j, own), _rate(values, k, own_values))
-
-
-@strict_helper
 def _dot(
     rates: FloatArray,
     first_rate: int,
@@ -290,12 +274,13 @@ def _dot(
     even = _spread(0.0)
     odd = _spread(0.0)
     for _ in range(n // 2):
-        even = _plus(even, _product(rates, i, own, values, k, own_values))
-        odd = _plus(odd, _product(rates, i + one, own, values, k + one, own_values))
+        even = _plus(even, _times(_rate(rates, i, own), _rate(values, k, own_values)))
+        later = _times(_rate(rates, i + one, own), _rate(values, k + one, own_values))
+        odd = _plus(odd, later)
         i += uintp(2)
         k += uintp(2)
     if n % 2 == 1:
-        even = _plus(even, _product(rates, i, own, values, k, own_values))
+        even = _plus(even, _times(_rate(rates, i, own), _rate(values, k, own_values)))
     return _plus(even, odd)
 
 
@@ -399,12 +384,12 @@ def project_sums(
     totals_ = totals.reshape(-1)
     population_ = population.reshape(-1)
     births_ = births.reshape(-1)
-    state = _room(row * LANES)
-    alive = _room(row * LANES)
-    shares = _room(row * LANES)
-    settled = _room(row * LANES)
-    bearing = _room(fertile * LANES)
-    born = _room(n_mothers * LANES)
+    state = np.empty(row * LANES)
+    alive = np.empty(row * LANES)
+    shares = np.empty(row * LANES)
+    settled = np.empty(row * LANES)
+    bearing = np.empty(fertile * LANES)
+    born = np.empty(n_mothers * LANES)
     counts = np.empty(LANES, np.int64)
     # Where the lanes' rows begin.
     at_start = np.empty(LANES, np.int64)
