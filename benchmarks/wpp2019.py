@@ -53,6 +53,7 @@ def inputs(wpp: xr.Dataset, periods: slice = ESTIMATES) -> dict[str, Any]:
         "end": end,
         "mx": clean("mx", age_mx="age").assign_coords(mp.age_coords(groups)),
         "births": births,
+        "fertility": fertility,
         "published": clean("net_migration"),
     }
     chosen: dict[str, Any] = {name: array.isel(period=periods) for name, array in made.items()}
@@ -74,9 +75,43 @@ def differences(given: dict[str, Any], method: Any, **table: Any) -> tuple[xr.Da
             method=method,
             interval=STEP,
         )["net_migration"]
+    return off_by(given, net)
+
+
+def off_by(given: dict[str, Any], net: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Net migration less the published totals, per 1,000 people and year and in thousands."""
     off = net.sum(["sex", "age"]) - given["published"]
     lived = STEP * (given["start"] + given["end"]).sum(["sex", "age"]) / 2
     return 1000 * off / lived, off
+
+
+def ccmpp(given: dict[str, Any], timing: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """Differences where ccmppWPP's projection is inverted, with its women exposed to births.
+
+    With "end" it leaves the migrants out of the women at the end; with "even" it adds half of
+    them to those at the start, though they are among those at the end already.
+    """
+    births = given["births"]
+    sexes = births / births.sum("sex")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mp.DataQualityWarning)
+        survival = mp.survival_ratios(mp.life_table(given["mx"]))
+        for _ in range(3):  # the births follow from the migrants, and theirs from the births
+            found = mp.net_migration(
+                given["start"],
+                given["end"],
+                survival,
+                births=births,
+                method=timing,
+                interval=STEP,
+            ).drop_vars(["age_start", "age_width"])
+            net = found["net_migration"]
+            start, end = given["start"], given["end"]
+            women = start + found["expected"] if timing == "end" else start + net / 2 + end
+            rates = given["fertility"]
+            mothers = women.sel(sex="female", age=rates["age"]) / 2
+            births = STEP * (rates * mothers).sum("age") * sexes
+    return off_by(given, net)
 
 
 def table(wpp: xr.Dataset) -> dict[str, list[float]]:
@@ -91,14 +126,18 @@ def table(wpp: xr.Dataset) -> dict[str, list[float]]:
         "average": ("average", {}),
         "midpoint": ("midpoint", {}),
     }
-    rows = {}
-    for name, (method, options) in variants.items():
-        figures = []
-        for off in differences(given, method, **options):
-            size = np.abs(off.values[np.isfinite(off.values)])
-            figures += [*np.percentile(size, [50, 90, 99]).tolist(), float(size.max())]
-        rows[name] = figures
-    return rows
+    found = {
+        name: differences(given, method, **options) for name, (method, options) in variants.items()
+    }
+    for timing in ("end", "even"):
+        found[f"ccmppWPP, {timing}"] = ccmpp(given, timing)
+    return {name: [x for off in pair for x in spread(off)] for name, pair in found.items()}
+
+
+def spread(off: xr.DataArray) -> list[float]:
+    """The median, 90th and 99th percentile and largest size of what is known."""
+    size = np.abs(off.values[np.isfinite(off.values)])
+    return [*np.percentile(size, [50, 90, 99]).tolist(), float(size.max())]
 
 
 def main() -> None:

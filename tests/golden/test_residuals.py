@@ -102,6 +102,33 @@ def test_birthplaces(reference, name, survival):
     assert_residuals(start, arrays["pop_1960"], arrays[survival], arrays)
 
 
+def test_lifetime_migrants_of_indian_zones(reference):
+    """Net lifetime migrants with a ratio of 0.8 for all: arithmetic only, for some are below 0.
+
+    As counts of people those are refused; net lifetime migrants come by in- and out-migrants, each
+    counted, and the difference of the two results. So do these: what is below 0 left.
+    """
+    table = pd.read_csv(reference / "migest/net_sr_indian_sub_sr08.csv")
+    assert (table[["pop0", "pop1"]] < 0).any(axis=None)
+
+    def counted(k, sign):
+        people = np.clip(sign * table[f"pop{k}"].to_numpy(float), 0, None)
+        return xr.DataArray(
+            people[:, None],
+            dims=("case", "age"),
+            coords={"case": table.index, **mp.age_coords([f"{10 * k}-{10 * k + 9}"])},
+        )
+
+    ratio = xr.DataArray([0.8], dims="age", coords=mp.age_coords(["10-19"]))
+    for name in ("forward", "reverse", "average"):
+        came, left = (
+            mp.net_migration(counted(0, sign), counted(1, sign), ratio, method=name, interval=10)
+            for sign in (1, -1)
+        )
+        net = (came - left)["net_migration"].isel(age=0)
+        np.testing.assert_allclose(net, table[f"net_{name}"], rtol=1e-9)
+
+
 @pytest.mark.parametrize("grid", ["five", "single"])
 def test_residual_method_of_demotools(reference, grid):
     """Its `stock` is the forward residual. Its `time` and `cohort` follow from it, with defects:
