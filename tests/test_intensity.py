@@ -55,8 +55,36 @@ def test_korea_of_migest(reference):
         ("inequality", "index_connectivity", "inequality_equal", 1),
         ("dissimilarity", "index_connectivity", "inequality_sim", 1),
         ("gini", "index_connectivity_uncorrected", "gini_total", 1),
+        ("gini_origins", "index_connectivity", "gini_orig_standardized", 1),
+        ("gini_destinations", "index_connectivity", "gini_dest_standardized", 1),
+        ("weighted_variation", "index_connectivity", "acv", 2),  # theirs adds both directions
     ):
         np.testing.assert_allclose(units * indices[name], of(fn, measure), rtol=1e-9, err_msg=name)
+    # Its "cv" is no coefficient of variation, and its weighted Gini indices are a sixteenth of one.
+    one = flows.sel(year=2012).values[~np.eye(17, dtype=bool)]
+    np.testing.assert_allclose(indices["variation"].sel(year=2012), one.std() / one.mean())
+    assert of("index_connectivity", "cv")[0] > 5 * indices["variation"].sel(year=2012)
+    assert (of("index_connectivity", "mwg_mean") < 0.07 * indices["weighted_gini"]).all()
+
+    # Theirs are sums over all streams of what is one stream's.
+    streams = mp.indicators.stream_indices(flows, people.rename(orig="origin"))
+    total = streams.sum(["origin", "destination"])
+    np.testing.assert_allclose(total["preference"], of("index_impact", "preference"), rtol=1e-9)
+    # The people in millions there.
+    np.testing.assert_allclose(1e6 * total["velocity"], of("index_impact", "velocity"), rtol=1e-9)
+
+    for name in ("cent", "pw"):
+        distance = given.set_index(keys)[f"dist_{name}"].to_xarray().sel(year=2012, drop=True)
+        got = mp.indicators.distance_indices(
+            flows, distance.rename(orig="origin", dest="destination")
+        )
+        for measure, variable in (
+            ("mean", "mean_distance"),
+            ("median", "median_distance"),
+            ("decay", "distance_decay"),
+        ):
+            want = of(f"index_distance_{name}", measure)
+            np.testing.assert_allclose(got[variable], want, rtol=1e-8, err_msg=variable)
 
 
 def test_profiles_of_migest(reference):
@@ -70,6 +98,14 @@ def test_profiles_of_migest(reference):
     np.testing.assert_allclose(profile["gross_migraproduction"], theirs["gmr"], rtol=1e-12)
     np.testing.assert_array_equal(profile["peak_age"], theirs["peak_age"])
     np.testing.assert_allclose(100 * profile["peak_rate"], theirs["peak_mi"], rtol=1e-12)
+    np.testing.assert_array_equal(profile["rise_age"], theirs["murc"])
+    np.testing.assert_array_equal(profile["fall_age"], theirs["mdrc"])
+    # Their asymmetry divides the two ages, ours the rise by the fall.
+    np.testing.assert_allclose(theirs["asymmetry"], theirs["murc"] / theirs["mdrc"])
+    one = rate.isel(sample=0).values
+    rise, fall = (int(profile[f"{name}_age"][0]) for name in ("rise", "fall"))
+    steep = (one[rise] - one[rise - 1]) / (one[fall - 1] - one[fall])
+    np.testing.assert_allclose(profile["asymmetry"][0], steep, rtol=1e-12)
     # Their breadth is of other sums of the same eleven ages (1.3 and 0.3 % apart).
     np.testing.assert_allclose(100 * profile["peak_share"], theirs["peak_share"], rtol=0.014)
 
@@ -99,6 +135,53 @@ def test_flows_that_totals_alone_give_are_not_dissimilar(people):
     coords = {"origin": PLACES, "destination": PLACES}
     flows = xr.DataArray(values, dims=("origin", "destination"), coords=coords)
     assert float(mp.indicators.flow_indices(flows, people)["dissimilarity"]) < 1e-11
+
+
+def test_spread_by_hand(flows, people):
+    got = mp.indicators.flow_indices(flows, people).isel(draw=0)
+    one = flows.isel(draw=0).values
+    pairs = one[~np.eye(3, dtype=bool)]
+    within, weighted, variation = [], 0.0, 0.0
+    for table in (one, one.T):
+        apart = 0.0
+        for i in range(3):
+            row = np.delete(table[i], i)
+            difference = abs(row[0] - row[1])
+            apart += difference
+            share = row.sum() / pairs.sum()
+            weighted += share * difference / (2 * row.sum()) / 2
+            variation += share * row.std() / row.mean() / 2
+        within.append(2 * apart / np.abs(pairs[:, None] - pairs).sum())
+    np.testing.assert_allclose([got["gini_origins"], got["gini_destinations"]], within)
+    np.testing.assert_allclose(got["weighted_gini"], weighted)
+    np.testing.assert_allclose(got["weighted_variation"], variation)
+
+
+@pytest.mark.parametrize("decay", [-2.5, -0.3, 0.7])
+def test_decay_of_a_gravity_model(decay):
+    rng = np.random.default_rng(3)
+    labels = {"origin": list("abcdef"), "destination": list("abcdef")}
+    at = rng.uniform(0, 1000, (6, 2))
+    far = np.sqrt(((at[:, None] - at) ** 2).sum(-1))
+    moves = rng.uniform(1, 9, (6, 1)) * rng.uniform(1, 9, 6) * (far + np.eye(6)) ** decay
+    distance, flows = (xr.DataArray(x, dims=tuple(labels), coords=labels) for x in (far, moves))
+    got = mp.indicators.distance_indices(flows, distance)
+    np.testing.assert_allclose(got["distance_decay"], decay, rtol=1e-8)
+    # Another unit of distance, or of movers, is the same decay.
+    other = mp.indicators.distance_indices(flows * 1e6, distance / 1000)
+    np.testing.assert_allclose(other["distance_decay"], decay, rtol=1e-8)
+    np.testing.assert_allclose(1000 * other["median_distance"], got["median_distance"])
+    lazy = mp.indicators.distance_indices(flows.expand_dims(draw=2).chunk(draw=1), distance)
+    np.testing.assert_allclose(lazy["mean_distance"], float(got["mean_distance"]), rtol=1e-14)
+
+
+def test_no_decay_where_distances_do_not_differ(flows):
+    distance = xr.ones_like(flows.isel(draw=0, drop=True))
+    got = mp.indicators.distance_indices(flows, distance)
+    assert got["distance_decay"].isnull().all()
+    np.testing.assert_allclose(got["mean_distance"], 1.0)
+    missing = flows.where(flows.draw == 0)
+    assert np.isnan(mp.indicators.distance_indices(missing, distance)["mean_distance"][1])
 
 
 def test_rates_and_effectiveness():

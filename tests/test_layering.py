@@ -31,6 +31,7 @@ FLOW = [
     ["multiregional"],
     ["world"],
     ["intensity"],
+    ["streams"],
     ["indicators"],
     ["scenarios"],
     ["datasets"],

@@ -50,6 +50,7 @@ def _specs(*specs: VariableSpec) -> dict[str, VariableSpec]:
 
 _AGE = ("age",)
 _SEX_AGE = ("sex", "age")
+_FLOW = ("origin", "destination")
 
 VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     # rounds and stocks
@@ -71,7 +72,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("net_migration", _AGE, "persons per period", "net migration"),
     VariableSpec("in_migrants", _AGE, "persons per period", "people who came", 0.0),
     VariableSpec("out_migrants", _AGE, "persons per period", "people who left", 0.0),
-    VariableSpec("flows", ("origin", "destination"), "persons per period", "people who moved", 0.0),
+    VariableSpec("flows", _FLOW, "persons per period", "people who moved", 0.0),
     VariableSpec("net_foreign_born", _AGE, "persons per period", "net migration of foreign-born"),
     VariableSpec("net_natives_abroad", _AGE, "persons per period", "natives' net migration abroad"),
     VariableSpec("expected", _AGE, "persons", "survivors expected without migration"),
@@ -132,9 +133,26 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("inequality", (), "1", "difference of flows from equal shares", 0.0, 1.0),
     VariableSpec("dissimilarity", (), "1", "difference from what totals alone give", 0.0, 1.0),
     VariableSpec("gini", (), "1", "Gini index of the flows of all pairs", 0.0, 1.0),
+    VariableSpec("gini_origins", (), "1", "differences of flows that are within origins", 0.0, 1.0),
+    VariableSpec(
+        "gini_destinations", (), "1", "differences that are within destinations", 0.0, 1.0
+    ),
+    VariableSpec("weighted_gini", (), "1", "mean Gini index of the places, by movers", 0.0, 1.0),
+    VariableSpec("variation", (), "1", "coefficient of variation of all pairs", 0.0),
+    VariableSpec("weighted_variation", (), "1", "mean variation of the places, by movers", 0.0),
+    VariableSpec("preference", _FLOW, "1", "movers over those by people alone", 0.0),
+    VariableSpec("velocity", _FLOW, "1", "movers per person and share of destination", 0.0),
+    VariableSpec("mean_distance", (), "km", "mean distance moved", 0.0),
+    VariableSpec("median_distance", (), "km", "median distance moved", 0.0),
+    VariableSpec("distance_decay", (), "1", "change of ln flow with ln distance"),
     VariableSpec("gross_migraproduction", (), "1", "moves of a lifetime without deaths", 0.0),
     VariableSpec("peak_age", (), "years", "age of the largest rate, from 15 to 64"),
     VariableSpec("peak_rate", (), "1/year", "the largest rate, from 15 to 64", 0.0),
+    VariableSpec("rise_age", (), "years", "age of the largest rise up to the peak"),
+    VariableSpec("rise", (), "1/year^2", "the largest rise of the rate up to the peak", 0.0),
+    VariableSpec("fall_age", (), "years", "age of the largest fall after the peak"),
+    VariableSpec("fall", (), "1/year^2", "the largest fall of the rate after the peak", 0.0),
+    VariableSpec("asymmetry", (), "1", "largest rise over largest fall", 0.0),
     VariableSpec("peak_share", (), "1", "share of all moves within 5 years of the peak", 0.0, 1.0),
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),

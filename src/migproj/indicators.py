@@ -13,12 +13,14 @@ from migproj.ages import groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.dates import instant_of
 from migproj.errors import AlignmentError, SchemaError
-from migproj.intensity import age_profile, effectiveness, flow_indices, net_migration_rate
+from migproj.intensity import age_profile, effectiveness, net_migration_rate
+from migproj.streams import distance_indices, flow_indices, stream_indices
 from migproj.survival import interval_between
 
 __all__ = [
     "age_profile",
     "dependency_ratio",
+    "distance_indices",
     "effectiveness",
     "flow_indices",
     "growth_rate",
@@ -26,6 +28,7 @@ __all__ = [
     "net_migration_rate",
     "sex_ratio",
     "share",
+    "stream_indices",
 ]
 
 #: Coordinates of an instant, which a rate over an interval replaces by its period.

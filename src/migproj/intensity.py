@@ -1,8 +1,6 @@
-"""Rates of migration, and indices of its intensity, impact and age profile."""
+"""Rates of migration, its effectiveness and its age profile."""
 
 from __future__ import annotations
-
-from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -12,7 +10,6 @@ from migproj._checks import (
     check_dims,
     check_finite,
     check_labels_match,
-    check_labels_of,
     check_rates,
 )
 from migproj.ages import groups_of
@@ -20,12 +17,7 @@ from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
 from migproj.survival import interval_between
 
-__all__ = ["age_profile", "effectiveness", "flow_indices", "net_migration_rate"]
-
-_FLOW: Final = ("origin", "destination")
-#: Rounds of fitting margins, and the change at which they fit.
-_ROUNDS: Final = 1000
-_FITTED: Final = 1e-12
+__all__ = ["age_profile", "effectiveness", "net_migration_rate"]
 
 
 def net_migration_rate(
@@ -89,7 +81,7 @@ def net_migration_rate(
     first, last = (array.drop_vars(own, errors="ignore") for array in (start, end))
     check_labels_match({"net": net, "start": first, "end": last}, dims=first.dims)
     lived = years * (first + last) / 2
-    return _named(net / lived.where(lived > 0), "net_migration_rate")
+    return named(net / lived.where(lived > 0), "net_migration_rate")
 
 
 def effectiveness(arrivals: xr.DataArray, departures: xr.DataArray) -> xr.DataArray:
@@ -132,108 +124,7 @@ def effectiveness(arrivals: xr.DataArray, departures: xr.DataArray) -> xr.DataAr
         check_counts(name, array, people=False)
     check_labels_match({"arrivals": arrivals, "departures": departures}, dims=arrivals.dims)
     both = arrivals + departures
-    return _named((arrivals - departures) / both.where(both > 0), "effectiveness")
-
-
-def flow_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
-    r"""Intensity, impact and spread of the flows between places.
-
-    Parameters
-    ----------
-    flows : DataArray (..., origin, destination)
-        Movers or moves (persons per period). From a place to itself nothing is read.
-    population : DataArray (..., origin)
-        Population at risk (persons) of each place.
-
-    Returns
-    -------
-    Dataset
-        (...) ``crude_intensity`` (movers per person of the period), ``courgeau_k``,
-        ``aggregate_effectiveness``, ``net_intensity`` (people redistributed per person),
-        ``connectivity`` (share of pairs with any flow), ``inequality`` (half the absolute
-        difference from equal shares of all pairs), ``dissimilarity`` (from the flows that
-        totals in and out alone would give) and ``gini`` (of all pairs).
-
-    Raises
-    ------
-    SchemaError
-        If dims or values are not what is described here, or there is no flow at all.
-    AlignmentError
-        If the labels of origin, destination and population differ.
-
-    Notes
-    -----
-    With M movers in all, P people, n places, and the balance and turnover of each place:
-
-    .. math::
-       CMI = \frac{M}{P}, \quad k = \frac{CMI}{\ln n^2}, \quad
-       MEI = \frac{\sum |I - O|}{\sum (I + O)}, \quad ANMR = \frac{\sum |I - O|}{2P}
-
-    The flows that totals alone would give are those of quasi-independence: a(i) b(j) off the
-    diagonal with the same totals, by iterative proportional fitting. The Gini index is of the
-    n (n - 1) pairs, without the correction m/(m - 1) for their number.
-
-    References
-    ----------
-    Bell, Blake, Boyle, Duke-Williams, Rees, Stillwell & Hugo (2002), "Cross-national comparison
-    of internal migration: issues and measures", *JRSS A* 165:435-464; Courgeau (1973),
-    "Migrants et migrations", *Population* 28:95-129; Plane & Mulligan (1997), "Measuring spatial
-    focusing in a migration system", *Demography* 34:251-262.
-
-    Examples
-    --------
-    >>> import migproj as mp, xarray as xr
-    >>> places = ["north", "south", "west"]
-    >>> flows = xr.DataArray([[0.0, 30, 10], [10, 0, 10], [20, 20, 0]], dims=("origin",
-    ...     "destination"), coords={"origin": places, "destination": places})
-    >>> people = xr.DataArray([400.0, 300, 300], dims="origin", coords={"origin": places})
-    >>> indices = mp.indicators.flow_indices(flows, people)
-    >>> float(indices["crude_intensity"]), float(indices["aggregate_effectiveness"])
-    (0.1, 0.3)
-    """
-    check_dims("flows", flows, *_FLOW)
-    check_counts("flows", flows, people=False)
-    check_dims("population", population, "origin")
-    check_counts("population", population, people=False)
-    if "origin" not in flows.indexes:
-        raise SchemaError("flows: dim 'origin' has no labels: flows.assign_coords(origin=[...])")
-    mend = "give all places as origin and as destination, with 0 where nobody moves"
-    check_labels_of("flows", flows, "destination", "flows", flows, "origin", mend)
-    check_labels_match({"flows": flows, "population": population}, dims=["origin"])
-    n = flows.sizes["origin"]
-    pair = xr.DataArray(~np.eye(n, dtype=bool), dims=_FLOW)
-    moves = flows.where(pair, 0.0).astype(np.float64)
-    total = moves.sum(_FLOW, skipna=False)
-    if total.chunks is None and bool((total == 0).any()):
-        raise SchemaError("flows: expected some moves between places, got none; check the dims")
-    out = moves.sum("destination", skipna=False).drop_vars("origin").rename(origin="place")
-    into = moves.sum("origin", skipna=False).drop_vars("destination").rename(destination="place")
-    people = population.sum("origin", skipna=False)
-    balance = abs(into - out).sum("place", skipna=False)
-    intensity = total / people
-    even = abs(moves / total - 1.0 / (n * (n - 1))).where(pair, 0.0)
-    expected = xr.apply_ufunc(
-        _quasi_independent,
-        moves,
-        input_core_dims=[_FLOW],
-        output_core_dims=[_FLOW],
-        dask="parallelized",
-        output_dtypes=[float],
-    )
-    gini = xr.apply_ufunc(
-        _gini, moves, input_core_dims=[_FLOW], dask="parallelized", output_dtypes=[float]
-    )
-    found = {
-        "crude_intensity": intensity,
-        "courgeau_k": intensity / np.log(float(n) ** 2),
-        "aggregate_effectiveness": balance / (into + out).sum("place", skipna=False),
-        "net_intensity": balance / 2 / people,
-        "connectivity": (moves > 0).sum(_FLOW) / (n * (n - 1)),
-        "inequality": even.sum(_FLOW, skipna=False) / 2,
-        "dissimilarity": abs(moves - expected).sum(_FLOW, skipna=False) / 2 / total,
-        "gini": gini,
-    }
-    return xr.Dataset({name: _named(array, name) for name, array in found.items()})
+    return named((arrivals - departures) / both.where(both > 0), "effectiveness")
 
 
 def age_profile(rate: xr.DataArray) -> xr.Dataset:
@@ -249,8 +140,11 @@ def age_profile(rate: xr.DataArray) -> xr.Dataset:
     Dataset
         (...) ``gross_migraproduction`` (the sum over ages, each times its width; moves of a
         lifetime without deaths), ``peak_age`` (years; lower bound of the group) and
-        ``peak_rate`` (1/year) of the largest rate from age 15 to 64, and ``peak_share``, the
-        share of the sum in the five years on each side of that age.
+        ``peak_rate`` (1/year) of the largest rate from age 15 to 64, ``peak_share``, the share
+        of the sum in the five years on each side of that age; and from 15 to 64 ``rise_age``
+        and ``rise`` (1/year²), where the rate is most above that of the group before, per year
+        between their middles, up to the peak, ``fall_age`` and ``fall`` (1/year², positive)
+        of the largest fall after it, and ``asymmetry``, rise over fall.
 
     Raises
     ------
@@ -261,8 +155,10 @@ def age_profile(rate: xr.DataArray) -> xr.Dataset:
     -----
     .. math:: GMR = \sum_x n_x m_x
 
-    The open-ended group counts for as many years as the group before it. Children follow
-    their parents, so that the peak is looked for among adults of working age.
+    The ages of rise and fall are lower bounds of the groups arrived in; they are missing where
+    the rate nowhere rises before the peak or falls after it. The open-ended group counts for as
+    many years as the group before it. Children follow their parents, so that the peak is looked
+    for among adults of working age.
 
     References
     ----------
@@ -305,35 +201,18 @@ def age_profile(rate: xr.DataArray) -> xr.Dataset:
         "peak_share": (rates * years).where(near, 0.0).sum("age", skipna=False).where(known)
         / level.where(level > 0),
     }
-    return xr.Dataset({name: _named(array, name) for name, array in found.items()})
+    middle = xr.DataArray(list(groups.lower), dims="age", coords={"age": rate["age"]}) + years / 2
+    slope = (adult - adult.shift(age=1)) / (middle - middle.shift(age=1))
+    for name, way, part in (("rise", 1, rates["age"] <= peak_age), ("fall", -1, None)):
+        steep = (way * slope).where(part if part is not None else rates["age"] > peak_age)
+        some = (steep > 0).any("age") & known
+        found[name] = steep.max("age").where(some)
+        found[f"{name}_age"] = steep.fillna(0.0).idxmax("age").where(some)
+    found["asymmetry"] = found["rise"] / found["fall"]
+    return xr.Dataset({name: named(array, name) for name, array in found.items()})
 
 
-def _named(array: xr.DataArray, name: str) -> xr.DataArray:
+def named(array: xr.DataArray, name: str) -> xr.DataArray:
+    """The array under a name of the conventions, with its units and meaning."""
     spec = VARIABLES[name]
     return array.rename(name).assign_attrs(units=spec.units, long_name=spec.meaning)
-
-
-def _quasi_independent(moves: np.ndarray) -> np.ndarray:
-    """Flows with the same totals in and out and no other pattern, none within a place."""
-    n = moves.shape[-1]
-    fitted = np.broadcast_to(~np.eye(n, dtype=bool), moves.shape).astype(float)
-    out, into = moves.sum(-1, keepdims=True), moves.sum(-2, keepdims=True)
-    for _ in range(_ROUNDS):
-        rows = fitted.sum(-1, keepdims=True)
-        fitted = fitted * np.divide(out, rows, out=np.zeros_like(rows), where=rows > 0)
-        columns = fitted.sum(-2, keepdims=True)
-        factor = np.divide(into, columns, out=np.zeros_like(columns), where=columns > 0)
-        fitted = fitted * factor
-        if not (np.abs(factor - 1.0)[columns > 0] > _FITTED).any():
-            break
-    return np.where(np.isnan(moves.sum((-1, -2), keepdims=True)), np.nan, fitted)
-
-
-def _gini(moves: np.ndarray) -> np.ndarray:
-    """Half the mean absolute difference of all pairs, relative to the mean."""
-    n = moves.shape[-1]
-    flat = np.sort(moves[..., ~np.eye(n, dtype=bool)], axis=-1)
-    m = flat.shape[-1]
-    rank = 2.0 * np.arange(1, m + 1) - m - 1.0
-    result: np.ndarray = (flat * rank).sum(-1) / (m * flat.sum(-1))
-    return result
