@@ -224,8 +224,8 @@ def distance_indices(flows: xr.DataArray, distance: xr.DataArray) -> xr.Dataset:
 
     Notes
     -----
-    The median is interpolated between streams in order of distance, each at the middle of its
-    movers. The decay β is that of the Poisson gravity model with the totals of both margins,
+    The median is interpolated between distances in order, each at the middle of its movers. The
+    decay β is that of the Poisson gravity model with the totals of both margins,
 
     .. math:: M_{ij} = a_i b_j d_{ij}^{\beta}
 
@@ -359,9 +359,9 @@ def _distances(
         return np.full(3, np.nan)
     pairs = ~np.eye(len(moves), dtype=bool)
     away, movers = distance[pairs], moves[pairs]
-    order = np.argsort(away, kind="stable")
-    near = away[order]
-    reached = np.cumsum(movers[order]) - movers[order] / 2
+    near, at = np.unique(away, return_inverse=True)
+    those = np.bincount(at, weights=movers)
+    reached = np.cumsum(those) - those / 2
     total = movers.sum()
     median = np.interp(total / 2, reached, near)
     logs = np.where(pairs, np.log(distance), 0.0)
@@ -370,7 +370,7 @@ def _distances(
     def short(decay: float) -> float:
         # Raised to 1 at the mean, so that no power overflows.
         weights = np.where(pairs, np.exp(decay * (logs - seen / total)), 0.0)
-        return float((_fitted_to(weights, moves) * logs).sum() - seen) / total
+        return float(((_fitted_to(weights, moves) * logs).sum() - seen) / total)
 
     return np.array([(movers * away).sum() / total, median, _decay(short)])
 
