@@ -94,6 +94,126 @@ def test_stationary_of_demotools(reference):
     np.testing.assert_allclose(at_home, np.broadcast_to(want, at_home.shape), rtol=1e-9)
 
 
+SINGLE = [str(x) for x in range(80)] + ["80+"]
+
+
+def single(factor=1.0):
+    """A life table of single years, death rates times a factor."""
+    rates = 0.02 * np.exp(-3.0 * np.arange(81)) + 0.0002 * np.exp(0.085 * np.arange(81))
+    mx = xr.DataArray(factor * rates, dims="age", coords=mp.age_coords(SINGLE))
+    return mp.life_table(mx.assign_coords(sex="female")).drop_vars("sex")
+
+
+def test_life_tables_by_period():
+    """A closed population under changing mortality has no migrants; under the mean it has."""
+    tables = [single(1.0), single(0.5)]
+    start = tables[0]["Lx"] * (1 + 0.3 * np.sin(np.arange(81))) * 1e5
+    people, came = start, xr.DataArray(0.0)
+    for life_table in tables:
+        ratios = mp.survival_ratios(life_table, ages=people, interval=5)
+        bare = people.values
+        aged = np.append(bare[:-6], bare[-6:].sum())  # arrive at 5, 6, ... 80+
+        young = ratios.values[:5] * 1e5
+        people = people.copy(data=np.append(young, ratios.values[5:] * aged))
+        came = came + 5e5
+    dated = {"start": start.assign_coords(time=1980), "end": people.assign_coords(time=1990)}
+    both = xr.concat(tables, "period").assign_coords(period=[1980, 1985])
+    result = mp.intercensal_population(**dated, life_table=both, births=came)
+    # Of the oldest (the last group) the ages at the start are taken from the life table.
+    assert np.abs(result["net_migration"].isel(age=slice(-1))).max() < 1e-12 * people.sum()
+    wrong = mp.intercensal_population(**dated, life_table=tables[0], births=came)
+    assert wrong["net_migration"].sum() > 1e-3 * people.sum()
+    with says(mp.IntervalError, "life_table: dim 'period'", "1980 to 1990"):
+        late = both.assign_coords(period=[1982, 1985])
+        mp.intercensal_population(**dated, life_table=late, births=came)
+
+
+@pytest.mark.parametrize(("first", "last", "day"), [(1980, 1990, 0.0), (1980.3, 1984.2, 0.5)])
+def test_deaths_of_a_closed_stationary_population(first, last, day):
+    life_table = single()
+    lived = life_table["Lx"] * 1e5
+    years = np.arange(1979.0, 1992.0) + day
+    deaths = (life_table["lx"] - life_table["lx"].shift(age=-1, fill_value=0.0)) * 1e5
+    result = mp.intercensal_population(
+        lived.assign_coords(time=first),
+        lived.assign_coords(time=last),
+        life_table,
+        xr.DataArray(1e5 * (last - first)),
+        deaths=deaths.expand_dims(period=years),
+        day=day,
+    )
+    assert np.abs(result["net_migration"]).max() < 1e-6 * lived.sum()
+
+
+def test_deaths_counted(rounds, births):
+    """Change = births - deaths + net migration, in all and for each country."""
+    start, end = rounds
+    rng = np.random.default_rng(5)
+    deaths = xr.DataArray(
+        rng.uniform(0, 100, (3, 12, 2, 81)),
+        dims=("country", "period", "sex", "age"),
+        coords={
+            "country": COUNTRIES,
+            "period": np.arange(1980.0, 1992.0),
+            "sex": ["female", "male"],
+            **mp.age_coords(SINGLE),
+        },
+    )
+    result = mp.intercensal_population(start, end, table(), births, deaths=deaths)
+    within = np.ones(12)
+    within[0], within[-1] = 1981 - FIRST, LAST - 1991
+    # Of the parts of years those that are lived within the interval, more of the young.
+    died = (deaths * xr.DataArray(within, dims="period")).sum(["period", "age"])
+    change = (end - start).sum("age") - births + died
+    net = result["net_migration"].sum(["period", "age"])
+    np.testing.assert_allclose(net, change, rtol=2e-3)
+    whole = mp.intercensal_population(
+        start.assign_coords(time=1981),
+        end.assign_coords(time=1991),
+        table(),
+        births,
+        deaths=deaths,
+    )
+    died = deaths.isel(period=slice(1, 11)).sum(["period", "age"])
+    np.testing.assert_allclose(
+        whole["net_migration"].sum(["period", "age"]),
+        (end - start).sum("age") - births + died,
+        rtol=1e-11,
+    )
+    inner = whole["population"].sum("age")
+    moved = whole["net_migration"].sum("age").isel(period=slice(1, -1))
+    steps = births / 10 - deaths.isel(period=slice(2, 10)).sum("age")
+    np.testing.assert_allclose(
+        inner.diff("time").transpose("country", "time", "sex"),
+        (moved + steps.transpose("country", "period", "sex")).transpose("country", "period", "sex"),
+        rtol=0,
+        atol=1e-3,
+    )
+
+
+def test_deaths_that_are_none(rounds, births):
+    start, end = rounds
+    ages = mp.age_coords(SINGLE)
+    years = np.arange(1980.0, 1992.0)
+    none = xr.DataArray(
+        np.zeros((12, 81)), dims=("period", "age"), coords={"period": years, **ages}
+    )
+    none = none * xr.ones_like(births)
+    with says(mp.IntervalError, "deaths: dim 'period'", r"1985"):
+        mp.intercensal_population(
+            start, end, table(), births, deaths=none.sel(period=years != 1985)
+        )
+    with says(mp.AlignmentError, "deaths: dim 'age'", "single years", "80 or older"):
+        wide = mp.regroup_ages(none, range(0, 85, 5))
+        mp.intercensal_population(start, end, table(), births, deaths=wide)
+    with says(mp.SchemaError, "deaths"):
+        mp.intercensal_population(start, end, table(), births, deaths=none - 1)
+    many = none + 1e6
+    with pytest.warns(mp.DataQualityWarning, match="more deaths than people"):
+        result = mp.intercensal_population(start, end, table(), births, deaths=many)
+    assert (result["population"] < 0).any()
+
+
 def test_it_closes_on_both_rounds_where_nobody_dies(rounds, births):
     """Without deaths what there is at the end is what there was, births and net migration."""
     start, end = rounds

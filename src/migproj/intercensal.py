@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from migproj._checks import (
     check_sexes,
     check_table,
 )
+from migproj._diagnostics import finding, warn_findings
+from migproj._exact import Part, parts_of
 from migproj.ages import AgeGroups, age_coords, groups_of
 from migproj.conventions import VARIABLES
 from migproj.dates import instant_of
@@ -28,6 +31,11 @@ __all__ = ["intercensal_population"]
 _Years = npt.NDArray[np.float64]
 #: Instants nearer than this (two days) are one.
 _NEAR = 0.006
+#: Years below which a part of a span is but rounding.
+_TINY = 1e-6
+#: Years on each side of an exact age, and deaths per birth too few to tell their birth years.
+_SHORT = 1e-3
+_FEW = 1e-9
 
 
 def intercensal_population(
@@ -36,6 +44,7 @@ def intercensal_population(
     life_table: xr.Dataset,
     births: xr.DataArray,
     *,
+    deaths: xr.DataArray | None = None,
     day: float = 0.0,
     interpolation: str = "spline",
 ) -> xr.Dataset:
@@ -46,12 +55,17 @@ def intercensal_population(
     start, end : DataArray (..., age)
         Population (persons) at the two rounds, from age 0 to an open-ended group, each with its
         scalar coordinate ``time`` or ``date``. The age groups may differ.
-    life_table : Dataset with ``lx`` and ``Tx`` (..., age)
-        Mortality of the interval (:func:`life_table`).
+    life_table : Dataset with ``lx`` and ``Tx`` (..., [period,] age)
+        Mortality of the interval (:func:`life_table`); with the dim ``period`` that of each part
+        of it.
     births : DataArray (..., sex) or (..., period, sex)
         Births of the whole interval (persons), spread evenly over it; or, with the dim
         ``period``, of each year from `day` to `day` that the interval touches, labelled by its
         start: those of the first and last years count in proportion.
+    deaths : DataArray (..., period, [sex,] age), optional
+        Deaths (persons) by year, as births with the dim ``period``, and by single years of age
+        at death. They are then who dies; the life table only tells ages within groups, and which
+        deaths of an age and year are of which birth year, apart.
     day : float
         The day of the year as a part of it, from 0 to below 1: 0 for 1 January, 0.5 for about
         1 July.
@@ -72,22 +86,34 @@ def intercensal_population(
     SchemaError
         If dims, labels or values of one input are not what is described here.
     AlignmentError
-        If labels differ, or a round does not hold everyone.
+        If labels differ, or a round does not hold everyone, or deaths are not by single years
+        up to the open-ended group of `end`.
     IntervalError
-        If the rounds have no dates, or no `day` lies between them, or births are of other years.
+        If the rounds have no dates, or no `day` lies between them, or births, deaths or life
+        tables are of other years.
+
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels, if more people die than there are (negative population).
 
     Notes
     -----
     Cohorts are of people born between one `day` and the next. With N0 and N1 their slices of the
-    two rounds (interpolated against person-years, as in :func:`net_migration`), births B, and S
-    the survival of the slice to an instant t:
+    two rounds (interpolated against person-years, as in :func:`net_migration`), and A(t) those
+    alive at t of N0 and the births since, without migration,
 
     .. math::
-       N(t) = S(t)\, N_0 + S_B(t)\, B + \frac{t - t_0}{t_1 - t_0}\, R, \quad
-       R = N_1 - S(t_1)\, N_0 - S_B(t_1)\, B
+       N(t) = A(t) + \frac{t - t_0}{t_1 - t_0}\, R, \quad R = N_1 - A(t_1)
 
-    with t0 the first round, or the day from which the cohort is born, and t1 the second round: a
-    mean of survivors and N1, so that nobody is fewer than 0.
+    with t0 the first round, or the day from which the cohort is born, and t1 the second round.
+    From one day to the next A is survived by the life table, or loses its deaths. Survived, N is
+    a mean of survivors and N1, so that nobody is fewer than 0. Deaths of an age and year are
+    those of two birth years, divided (and within years) as in the stationary population: the
+    later's share of a year is
+
+    .. math:: (l_x - {}_1L_x) / (l_x - l_{x+1})
+
     Net migration of a span is what is there at its end less the survivors of its beginning and of
     its births, so that it closes on both rounds; a closed stationary population has none.
 
@@ -123,19 +149,38 @@ def intercensal_population(
     if began is None:
         raise IntervalError("start: expected a scalar coordinate 'time' or 'date'")
     plan = _plan(groups_of(start, "start"), groups_of(end, "end"), began, began + years, day)
+    parts = parts_of(life_table, began, years)
     born = _births(births, plan, start)
+    died = None if deaths is None else _deaths(deaths, plan, parts, start, groups_of(end, "end"))
     first, last = (
-        slices_of(name, array, life_table, plan.ages(when)[0], interpolation).rename(age="cohort")
-        for name, array, when in (("start", start, plan.began), ("end", end, plan.ended))
+        slices_of(name, array, part.life_table, plan.ages(when)[0], interpolation).rename(
+            age="cohort"
+        )
+        for name, array, part, when in (
+            ("start", start, parts[0], plan.began),
+            ("end", end, parts[-1], plan.ended),
+        )
     )
-    survivors = [_survivors(plan, life_table, first, born, when) for when in plan.instants[1:]]
-    residual = last - survivors[-1]
+    spans = [
+        _span(plan, parts, born, k) if died is None else _counted(plan, born, died, k)
+        for k in range(len(plan.instants) - 1)
+    ]
+    alive = [first]
+    for stay, new in spans:
+        alive.append(alive[-1] * stay + new)
+    residual = last - alive[-1]
     since = np.maximum(plan.bounds[:-1], plan.began)
-    people = [first]
-    for when, alive in zip(plan.instants[1:], survivors, strict=True):
-        share = np.clip((when - since) / (plan.ended - since), 0.0, 1.0)
-        people.append(alive + residual * xr.DataArray(share, dims="cohort"))
-    return _labelled(plan, life_table, people, born)
+    shares = np.clip((plan.instants[:, None] - since) / (plan.ended - since), 0.0, 1.0)
+    people = [
+        there + residual * xr.DataArray(share, dims="cohort")
+        for there, share in zip(alive, shares, strict=True)
+    ]
+    moved = [people[k + 1] - people[k] * stay - new for k, (stay, new) in enumerate(spans)]
+    result = _labelled(plan, people, moved)
+    if died is not None:
+        negative = (result["population"] < 0).any(["time", "age"])
+        warn_findings("intercensal_population", [finding("more deaths than people", negative)])
+    return result
 
 
 @dataclass(frozen=True)
@@ -201,19 +246,99 @@ def _births(births: xr.DataArray, plan: _Plan, start: xr.DataArray) -> xr.DataAr
     shares = xr.DataArray(lived, dims="cohort")
     if "period" not in births.dims:
         return births * (shares / (plan.ended - plan.began))
-    wanted = plan.bounds[:-1][lived > _NEAR]
-    known = births["period"].values if "period" in births.coords else [np.nan]
+    return (
+        _of_years("births", births, plan, plan.bounds[:-1], lived).rename(period="cohort") * shares
+    )
+
+
+def _of_years(
+    name: str, events: xr.DataArray, plan: _Plan, years: _Years, lived: _Years
+) -> xr.DataArray:
+    """Events (..., period, ...) of the years that begin at the instants given, unlabelled.
+
+    Years of which nothing is `lived` within the interval take another's.
+    """
+    wanted = np.sort(years[lived > _NEAR])
+    known = events["period"].values if "period" in events.coords else [np.nan]
     labels: _Years = np.asarray(known, dtype=np.float64)
     lacking = [float(y) for y in wanted if not np.abs(labels - y).min() <= _NEAR]
     if lacking:
         raise IntervalError(
-            f"births: dim 'period': expected the years from {wanted[-1]:g} to {wanted[0]:g} by "
-            f"their start, got {labels[:5].tolist()}; births of {lacking[::-1][:5]} are not there"
+            f"{name}: dim 'period': expected the years from {wanted[0]:g} to {wanted[-1]:g} by "
+            f"their start, got {labels[:5].tolist()}; {name} of {lacking[:5]} are not there"
         )
-    years = np.clip(plan.bounds[:-1], wanted[-1], wanted[0])
-    at = [int(np.abs(labels - year).argmin()) for year in years]
-    own = births.isel(period=at).drop_vars(["period", "period_width"], errors="ignore")
-    return own.rename(period="cohort") * shares
+    at = [int(np.abs(labels - y).argmin()) for y in np.clip(years, wanted[0], wanted[-1])]
+    return events.isel(period=at).drop_vars(["period", "period_width"], errors="ignore")
+
+
+def _deaths(
+    deaths: xr.DataArray,
+    plan: _Plan,
+    parts: Sequence[Part],
+    start: xr.DataArray,
+    end: AgeGroups,
+) -> list[xr.DataArray]:
+    """Deaths of each span by cohort."""
+    check_dims("deaths", deaths, "period", "age")
+    check_counts("deaths", deaths, people=False)
+    check_sexes("deaths", deaths, both=False)
+    check_same_places("deaths", deaths, "start", start)
+    groups = groups_of(deaths, "deaths")
+    count = len(groups.lower)
+    if groups.lower != tuple(range(count)) or not groups.is_open or count <= end.lower[-1]:
+        raise AlignmentError(
+            f"deaths: dim 'age': expected single years of age from 0 to an open-ended group of "
+            f"{end.lower[-1]:g} or older, got {groups.labels[0]} to {groups.labels[-1]}; "
+            "mp.graduate_ages makes single years"
+        )
+    begins = np.floor(plan.instants[:-1] - plan.day + _NEAR) + plan.day
+    yearly = _of_years("deaths", deaths, plan, begins, np.diff(plan.instants))
+    yearly = yearly.drop_vars(["age", "age_width"], errors="ignore")
+    died = []
+    for k, year in enumerate(begins):
+        b, e = plan.instants[k : k + 2] - year
+        these = _shares(parts[0].life_table, count, float(b), float(e))
+        of_year = yearly.isel(period=k)
+        found = xr.DataArray(0.0)
+        for older, share in enumerate(these):
+            # Of age x in the year: born in it x years before, or a year earlier.
+            cohort = np.round(plan.bounds[0] - year).astype(int) + np.arange(count) + older
+            to = np.minimum(cohort, plan.count - 1)
+            pooled = xr.DataArray(
+                (to[:, None] == np.arange(plan.count)).astype(float), dims=("age", "cohort")
+            )
+            found = found + (of_year * share * pooled).sum("age", skipna=False)
+        died.append(found)
+    return died
+
+
+def _shares(
+    life_table: xr.Dataset, count: int, began: float, ended: float
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Of a year's deaths at each age (..., age) those of a part of the year, by birth year.
+
+    First those of the later of the two birth years that are of an age in a calendar year.
+    """
+    span = ended - began
+    # Of the oldest the life table does not tell; their birth years are pooled anyway.
+    top = min(count - 1, int(groups_of(life_table, "life_table").lower[-1]) - 1)
+    ages = np.arange(top + 1, dtype=np.float64)
+    born = np.full(top + 1, np.nan)
+    there = ratios_of(life_table, ages + began, ages + ended, born, born)
+    # People of an exact age as those of a short span about it.
+    alive = ratios_of(life_table, np.maximum(ages - _SHORT, 0), ages + _SHORT, born, born)
+    alive = alive.where(xr.DataArray(ages > 0, dims="age"), 1.0)
+    reach = alive.shift(age=-1)
+    die = alive - reach
+    found = []
+    for gone, even in (
+        (alive - there, ended**2 - began**2),
+        (there - reach, (1 - began) ** 2 - (1 - ended) ** 2),
+    ):
+        share = (span * gone / die.where(die > _FEW)).where(die > _FEW, even / 2)
+        share = share.isel(age=slice(-1)).drop_vars(["age", "age_width"], errors="ignore")
+        found.append(share.pad(age=(0, count - top), constant_values=even / 2))
+    return found[0], found[1]
 
 
 def _ratios(
@@ -228,44 +353,61 @@ def _ratios(
     return ratios.where(xr.DataArray(~empty, dims="cohort"), 0.0)
 
 
-def _survivors(
-    plan: _Plan, life_table: xr.Dataset, first: xr.DataArray, born: xr.DataArray, when: float
-) -> xr.DataArray:
-    """Those of the first round and of the births since who are alive, without migration."""
-    since = when - plan.began
-    low, high = plan.ages(plan.began)
-    there = high > low
-    alive = _ratios(life_table, low + since, np.where(there, high + since, low + since), low, high)
-    return first * alive + born * _of_births(plan, life_table, when)
+def _span(
+    plan: _Plan, parts: Sequence[Part], born: xr.DataArray, k: int
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Survival over a span of those there at its start, and who is left of its births."""
+    began, ended = plan.instants[k : k + 2]
+    low, high = plan.ages(began)
+    from_, to = (np.clip(edge, began, ended) for edge in (plan.bounds[:-1], plan.bounds[:-1] + 1))
+    to[-1] = from_[-1]
+    nothing = np.full(plan.count, np.nan)
+    stay, new = xr.DataArray(1.0), xr.DataArray(0.0)
+    for part in parts:
+        z = min(plan.ended - part.remaining, ended)
+        a = max(plan.ended - part.remaining - part.years, began)
+        if z - a < _TINY:
+            continue
+        aged, since = z - a, a - began
+        there = high > low
+        stay = stay * _ratios(
+            part.life_table,
+            low + since + aged,
+            np.where(there, high, low) + since + aged,
+            low + since,
+            np.where(there, high, low) + since,
+        )
+        # Those born in the span so far live on, those of this part are born.
+        youngest, oldest = a - np.minimum(to, a), a - np.minimum(from_, a)
+        new = new * _ratios(part.life_table, youngest + aged, oldest + aged, youngest, oldest)
+        come = np.clip(to, a, z) - np.clip(from_, a, z)
+        alive = _ratios(
+            part.life_table, z - np.clip(to, a, z), z - np.clip(from_, a, z), nothing, nothing
+        )
+        new = new + born * xr.DataArray(_share(come, plan), dims="cohort") * alive
+    return stay, new
 
 
-def _of_births(plan: _Plan, life_table: xr.Dataset, when: float) -> xr.DataArray:
-    """Survival to an instant of those born in the interval, by cohort (0 where not yet born)."""
+def _counted(
+    plan: _Plan, born: xr.DataArray, died: Sequence[xr.DataArray], k: int
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """All those there at the start of a span stay, and its births less its deaths come."""
+    began, ended = plan.instants[k : k + 2]
+    come = np.clip(plan.bounds[:-1] + 1, began, ended) - np.clip(plan.bounds[:-1], began, ended)
+    new = born * xr.DataArray(_share(come, plan), dims="cohort")
+    return xr.DataArray(1.0), new - died[k]
+
+
+def _share(come: _Years, plan: _Plan) -> _Years:
+    """Years of birth as a share of those that a cohort has within the interval."""
     from_, to = (
         np.clip(edge, plan.began, plan.ended) for edge in (plan.bounds[:-1], plan.bounds[:-1] + 1)
     )
-    low, high = when - to, when - from_
-    unborn = (low < -_NEAR) | (to - from_ < _NEAR)
-    unborn[-1] = True
-    nothing = np.full(len(low), np.nan)
-    low = np.where(unborn, 0.0, np.maximum(low, 0.0))
-    return _ratios(life_table, low, np.where(unborn, low, high), nothing, nothing)
+    lived = to - from_
+    return np.divide(come, lived, out=np.zeros_like(lived), where=lived > _NEAR)
 
 
-def _labelled(
-    plan: _Plan, life_table: xr.Dataset, people: list[xr.DataArray], born: xr.DataArray
-) -> xr.Dataset:
-    moved = []
-    for k in range(len(people) - 1):
-        began, ended = plan.instants[k : k + 2]
-        low, high = plan.ages(began)
-        span = ended - began
-        there = high > low
-        stay = _ratios(life_table, low + span, np.where(there, high + span, low + span), low, high)
-        # Of the births those of the span: the cohort born in it, or the part of one.
-        within = _born_in(plan, began, ended)
-        new = born * xr.DataArray(within, dims="cohort") * _of_births(plan, life_table, ended)
-        moved.append(people[k + 1] - people[k] * stay - new)
+def _labelled(plan: _Plan, people: list[xr.DataArray], moved: list[xr.DataArray]) -> xr.Dataset:
     ages = [_by_age(plan, array, k + 1) for k, array in enumerate(people[1:])]
     net = [_by_age(plan, array, k + 1) for k, array in enumerate(moved)]
     population = xr.concat(ages[:-1], "time").assign_coords(time=plan.instants[1:-1].round(6))
@@ -279,16 +421,6 @@ def _labelled(
         ordered = array.transpose(..., *tail).rename(name)
         made[name] = ordered.assign_attrs(units=VARIABLES[name].units)
     return xr.Dataset(made)
-
-
-def _born_in(plan: _Plan, began: float, ended: float) -> _Years:
-    """The share of each cohort's births in the interval that are in a span of it."""
-    from_, to = (
-        np.clip(edge, plan.began, plan.ended) for edge in (plan.bounds[:-1], plan.bounds[:-1] + 1)
-    )
-    lived = to - from_
-    within = np.clip(to, began, ended) - np.clip(from_, began, ended)
-    return np.divide(within, lived, out=np.zeros_like(lived), where=lived > _NEAR)
 
 
 def _by_age(plan: _Plan, array: xr.DataArray, k: int) -> xr.DataArray:
