@@ -19,6 +19,7 @@ from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.projection import project_population, vital_events
 from migproj.reconciliation import reconcile, reconcile_margins
+from migproj.relatives import emigrants_from_children
 from migproj.residence import residence_migration, restore_arrivals
 from migproj.rounds import net_migration_rounds
 from migproj.schedules import flow_difference
@@ -41,6 +42,7 @@ __all__ = [
     "correct_coverage",
     "datasets",
     "decimal_year",
+    "emigrants_from_children",
     "ensemble",
     "flow_difference",
     "indicators",

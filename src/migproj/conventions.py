@@ -74,6 +74,11 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("out_migrants", _AGE, "persons per period", "people who left", 0.0),
     VariableSpec("flows", _FLOW, "persons per period", "people who moved", 0.0),
     VariableSpec("net_foreign_born", _AGE, "persons per period", "net migration of foreign-born"),
+    VariableSpec(
+        "natives_abroad", _AGE, "persons", "people born in the country who live abroad", 0.0
+    ),
+    VariableSpec("share_abroad", _AGE, "1", "share abroad of those born in the country", 0.0, 1.0),
+    VariableSpec("mean_age", (), "years", "mean age", 0.0),
     VariableSpec("net_natives_abroad", _AGE, "persons per period", "natives' net migration abroad"),
     VariableSpec("expected", _AGE, "persons", "survivors expected without migration"),
     VariableSpec(
