@@ -17,6 +17,7 @@ FLOW = [
     ["_draws", "_periods", "_random", "ages"],
     ["lifetable"],
     ["corrections", "ensemble", "testing"],
+    ["smoothing"],
     ["survival"],
     ["_exact", "births"],
     ["intercensal"],

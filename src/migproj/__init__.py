@@ -23,6 +23,7 @@ from migproj.relatives import emigrants_from_children
 from migproj.residence import residence_migration, restore_arrivals
 from migproj.rounds import net_migration_rounds
 from migproj.schedules import flow_difference
+from migproj.smoothing import smooth_ages
 from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
@@ -66,6 +67,7 @@ __all__ = [
     "scale_mortality",
     "scenarios",
     "separation_factors",
+    "smooth_ages",
     "stable_population",
     "survival_ratios",
     "testing",
