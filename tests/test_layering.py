@@ -19,7 +19,7 @@ FLOW = [
     ["corrections", "ensemble", "testing"],
     ["smoothing"],
     ["survival"],
-    ["_exact", "births"],
+    ["_exact", "births", "graduation"],
     ["intercensal"],
     ["_births_in"],
     ["netmigration"],

@@ -13,6 +13,7 @@ from migproj.errors import (
     MigprojError,
     SchemaError,
 )
+from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
 from migproj.multiregional import project_regions
@@ -46,6 +47,7 @@ __all__ = [
     "emigrants_from_children",
     "ensemble",
     "flow_difference",
+    "graduate_ages",
     "indicators",
     "intercensal_population",
     "interval_years",

@@ -74,6 +74,8 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("out_migrants", _AGE, "persons per period", "people who left", 0.0),
     VariableSpec("flows", _FLOW, "persons per period", "people who moved", 0.0),
     VariableSpec("net_foreign_born", _AGE, "persons per period", "net migration of foreign-born"),
+    VariableSpec("penalty", (), "1", "weight of roughness in a fit", 0.0),
+    VariableSpec("criterion", (), "1", "AIC or BIC of a fit"),
     VariableSpec(
         "natives_abroad", _AGE, "persons", "people born in the country who live abroad", 0.0
     ),

@@ -231,7 +231,9 @@ def slices_of(
         [Output("population", ("age",), (len(lower),))],
         *located(table, bounds),
         *located(table, lower),
-        int(interpolation == "pchip"),
+        {"spline": kernels.NOT_A_KNOT, "pchip": kernels.PCHIP, "cubic-ends": kernels.CUBIC_ENDS}[
+            interpolation
+        ],
     )
     return slices
 

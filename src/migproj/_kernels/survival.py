@@ -8,6 +8,12 @@ import numpy as np
 
 from migproj._jit import FloatArray, IntArray, helper, kernel
 
+# Curves through cumulated counts: the C2 spline with Hyman's filter ("not-a-knot", or with the
+# third derivative of a cubic at its ends), or the monotone piecewise cubic.
+NOT_A_KNOT = 0
+PCHIP = 1
+CUBIC_ENDS = 2
+
 
 @helper
 def _between(
@@ -92,8 +98,14 @@ def census_survival_ratios(
 
 
 @helper
-def _slopes(x: FloatArray, y: FloatArray, work: FloatArray, count: int, out: FloatArray) -> None:
-    """Slopes at the knots of the C2 cubic spline, "not-a-knot" at both ends (de Boor 2001, IV)."""
+def _slopes(
+    x: FloatArray, y: FloatArray, work: FloatArray, count: int, cubic_ends: int, out: FloatArray
+) -> None:
+    """Slopes at the knots of the C2 cubic spline.
+
+    At both ends it is "not-a-knot" (de Boor 2001, ch. IV), or has the third derivative of the
+    cubic through the four knots there (Forsythe, Malcolm & Moler 1977, ch. 4).
+    """
     n = count
     # The equations of the slopes are tridiagonal; `work` keeps the upper diagonal once eliminated.
     h0 = x[1] - x[0]
@@ -101,8 +113,14 @@ def _slopes(x: FloatArray, y: FloatArray, work: FloatArray, count: int, out: Flo
     s0 = (y[1] - y[0]) / h0
     s1 = (y[2] - y[1]) / h1
     both = h0 + h1
-    work[0] = both / h1
-    out[0] = ((h0 + 2.0 * both) * h1 * s0 + h0 * h0 * s1) / both / h1
+    if cubic_ends == 1:
+        s2 = (y[3] - y[2]) / (x[3] - x[2])
+        third = ((s2 - s1) / (x[3] - x[1]) - (s1 - s0) / both) / (x[3] - x[0])
+        work[0] = 1.0
+        out[0] = 2.0 * s0 + h0 * h0 * third
+    else:
+        work[0] = both / h1
+        out[0] = ((h0 + 2.0 * both) * h1 * s0 + h0 * h0 * s1) / both / h1
     for i in range(1, n - 1):
         h0 = x[i] - x[i - 1]
         h1 = x[i + 1] - x[i]
@@ -116,8 +134,14 @@ def _slopes(x: FloatArray, y: FloatArray, work: FloatArray, count: int, out: Flo
     s0 = (y[n - 2] - y[n - 3]) / h0
     s1 = (y[n - 1] - y[n - 2]) / h1
     both = h0 + h1
-    right = (h1 * h1 * s0 + (2.0 * both + h1) * h0 * s1) / both
-    out[n - 1] = (right - both * out[n - 2]) / (h0 - both * work[n - 2])
+    if cubic_ends == 1:
+        before = (y[n - 3] - y[n - 4]) / (x[n - 3] - x[n - 4])
+        third = ((s1 - s0) / both - (s0 - before) / (x[n - 2] - x[n - 4])) / (x[n - 1] - x[n - 4])
+        right = 2.0 * s1 + h1 * h1 * third
+        out[n - 1] = (right - out[n - 2]) / (1.0 - work[n - 2])
+    else:
+        right = (h1 * h1 * s0 + (2.0 * both + h1) * h0 * s1) / both
+        out[n - 1] = (right - both * out[n - 2]) / (h0 - both * work[n - 2])
     for i in range(n - 2, -1, -1):
         out[i] -= work[i] * out[i + 1]
 
@@ -186,7 +210,7 @@ def slices(
     at_knot: IntArray,  # (slices): the same of the lower bounds of the slices
     at_part: FloatArray,
     at_width: FloatArray,
-    monotone: int,  # 1: PCHIP, else the C2 spline with Hyman's filter
+    curve: int,  # codes above
 ) -> None:
     """Persons between ages: people of an age and over, by person-years lived beyond it.
 
@@ -215,10 +239,10 @@ def slices(
                 )
             x[k + 1] = beyond
             y[k + 1] = y[k] + counts[rc, g]
-        if monotone == 1 or count < 4:
+        if curve == PCHIP or count < 4:
             _monotone_slopes(x, y, count, slope)
         else:
-            _slopes(x, y, work, count, slope)
+            _slopes(x, y, work, count, int(curve == CUBIC_ENDS), slope)
             _filter(x, y, count, slope)
         older = 0.0
         for k in range(at_knot.size):
