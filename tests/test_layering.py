@@ -32,6 +32,7 @@ FLOW = [
     ["stocks"],
     ["multiregional"],
     ["world"],
+    ["agequality"],
     ["intensity"],
     ["streams"],
     ["indicators"],

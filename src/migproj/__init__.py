@@ -1,6 +1,7 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
 from migproj import datasets, ensemble, indicators, scenarios, testing
+from migproj.agequality import age_quality
 from migproj.ages import age_coords, regroup_ages
 from migproj.birthplace import age_at_migration, lifetime_migration
 from migproj.births import births_from_rates
@@ -39,6 +40,7 @@ __all__ = [
     "SchemaError",
     "age_at_migration",
     "age_coords",
+    "age_quality",
     "births_from_rates",
     "census_survival_ratios",
     "correct_coverage",

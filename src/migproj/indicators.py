@@ -9,6 +9,17 @@ import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match, check_lacks, check_sexes
 from migproj._diagnostics import finding, warn_findings
+from migproj.agequality import (
+    age_ratio_score,
+    age_sex_accuracy,
+    coale_li_index,
+    digit_index,
+    digit_shares,
+    sawtooth_index,
+    sex_ratio_score,
+    spoorenberg_index,
+    whipple_index,
+)
 from migproj.ages import groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.dates import instant_of
@@ -19,16 +30,25 @@ from migproj.survival import interval_between
 
 __all__ = [
     "age_profile",
+    "age_ratio_score",
+    "age_sex_accuracy",
+    "coale_li_index",
     "dependency_ratio",
+    "digit_index",
+    "digit_shares",
     "distance_indices",
     "effectiveness",
     "flow_indices",
     "growth_rate",
     "median_age",
     "net_migration_rate",
+    "sawtooth_index",
     "sex_ratio",
+    "sex_ratio_score",
     "share",
+    "spoorenberg_index",
     "stream_indices",
+    "whipple_index",
 ]
 
 #: Coordinates of an instant, which a rate over an interval replaces by its period.

@@ -1,0 +1,145 @@
+"""Scores of age reporting."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import migproj as mp
+
+of = mp.indicators
+SINGLE = mp.age_coords(range(101))
+
+
+def says(error, *parts):
+    return pytest.raises(error, match="(?s)" + ".*".join(parts))
+
+
+def people(seed=0, countries=3):
+    rng = np.random.default_rng(seed)
+    level = 1000 * np.exp(-0.02 * np.arange(101))
+    coords = {"country": [f"c{k}" for k in range(countries)], "sex": ["female", "male"], **SINGLE}
+    return xr.DataArray(
+        level * rng.uniform(0.7, 1.3, (countries, 2, 101)), dims=tuple(coords)[:3], coords=coords
+    )
+
+
+def test_demotools(reference):
+    """Single years of men (PASEX), and the published AGESEX workbook of PAS."""
+    folder = reference / "demotools/agequality"
+    given_ = pd.read_csv(folder / "pasex_single_in.csv")
+    men = xr.DataArray(
+        given_["pop1m_pasex"].to_numpy(float), dims="age", coords=mp.age_coords(range(100))
+    )
+    want = pd.read_csv(folder / "out.csv").set_index("index")["value"]
+    for name, got in (
+        ("whipple", of.whipple_index(men) / 100),
+        ("whipple_0", of.whipple_index(men, digits=[0]) / 100),
+        ("myers", of.digit_index(men)),
+        ("bachi", of.digit_index(men, method="bachi")),
+        ("coale_li", of.coale_li_index(men)),
+        ("spoorenberg", of.spoorenberg_index(men)),
+    ):
+        np.testing.assert_allclose(got, want[name], rtol=1e-12, err_msg=name)
+    table = pd.read_csv(folder / "agesex_in.csv")
+    both = xr.DataArray(
+        table[["females", "males"]].to_numpy(float).T,
+        dims=("sex", "age"),
+        coords={"sex": ["female", "male"], **mp.age_coords(table["age"].tolist())},
+    )
+    ratios = of.age_ratio_score(both)
+    for got, name, printed in (
+        (ratios.sel(sex="male"), "age_ratio_un_m", 3.907),
+        (ratios.sel(sex="female"), "age_ratio_un_f", 3.655),
+        (of.sex_ratio_score(both), "sex_ratio", 2.249),
+        (of.age_sex_accuracy(both), "age_sex_un", 14.308),
+    ):
+        np.testing.assert_allclose(got, want[name], rtol=1e-12, err_msg=name)
+        assert round(float(got), 3) == printed
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), factor=st.floats(0.1, 1e6))
+def test_size_is_no_matter_and_countries_are_alone(seed, factor):
+    counts = people(seed, 2)
+    report = mp.age_quality(counts)
+    xr.testing.assert_allclose(mp.age_quality(counts * factor), report, rtol=1e-9)
+    one = mp.age_quality(counts.isel(country=1))
+    other = mp.age_quality(counts.transpose("age", "country", "sex"))
+    for name, array in report.items():
+        np.testing.assert_allclose(one[name], array.isel(country=1), rtol=1e-12)
+        np.testing.assert_allclose(other[name].transpose(*array.dims), array, rtol=1e-12)
+    assert ((report["myers_index"] >= 0) & (report["myers_index"] <= 90)).all()
+    np.testing.assert_allclose(report["digit_shares"].sum("digit"), 100, rtol=1e-12)
+
+
+def test_extremes():
+    """Nobody heaps where counts fall in a line; all do where every age ends in 0 or 5."""
+    line = xr.DataArray(np.arange(2000.0, 990.0, -10.0), dims="age", coords=SINGLE)
+    none = mp.age_quality(line)
+    assert abs(none["whipple_index"] - 100) < 0.5
+    assert none["myers_index"] < 0.3
+    assert none["bachi_index"] < 0.3
+    assert abs(none["coale_li_index"] - 1) < 1e-12
+    assert none["spoorenberg_index"] < 1e-12
+    assert none["age_ratio_score"] < 1e-10
+    every = mp.age_quality(line.where(line["age"] % 5 == 0, 0.0))
+    np.testing.assert_allclose(every["whipple_index"], 500)
+    np.testing.assert_allclose(every["myers_index"], 80)
+    np.testing.assert_allclose(of.spoorenberg_index(line.where(line["age"] % 5 == 0, 0.0)), 16)
+    zeros = line.where(line["age"] % 10 == 0, 0.0)
+    np.testing.assert_allclose(of.whipple_index(zeros, digits=[0]), 1000)
+    np.testing.assert_allclose(of.digit_index(zeros), 90)
+    np.testing.assert_allclose(of.coale_li_index(zeros), 5)
+    groups = mp.regroup_ages(line, range(0, 105, 5))
+    saw = groups * xr.where(groups["age"] % 10 == 0, 1.2, 1.0)
+    np.testing.assert_allclose(of.sawtooth_index(saw), 1.2, rtol=1e-12)
+
+
+def test_report_of_what_there_is():
+    counts = people()
+    whole = mp.age_quality(counts)
+    assert set(whole) == {
+        "whipple_index", "myers_index", "bachi_index", "coale_li_index", "spoorenberg_index",
+        "digit_shares", "age_ratio_score", "sawtooth_index", "sex_ratio_score",
+        "age_sex_accuracy",
+    }  # fmt: skip
+    assert all(array.attrs["meaning"] for array in whole.values())
+    groups = mp.age_quality(mp.regroup_ages(counts, range(0, 85, 5)))
+    assert set(groups) == {
+        "age_ratio_score", "sawtooth_index", "sex_ratio_score", "age_sex_accuracy"
+    }  # fmt: skip
+    to_70 = mp.regroup_ages(counts, [*range(70), 70])
+    assert "coale_li_index" not in mp.age_quality(to_70)
+    assert "whipple_index" in mp.age_quality(to_70)
+    assert "sex_ratio_score" not in mp.age_quality(counts.sel(sex="male", drop=True))
+    holed = counts.copy()
+    holed[1, 0, 40] = np.nan
+    report = mp.age_quality(holed)
+    assert np.isnan(report["whipple_index"][1, 0])
+    for name in whole:
+        np.testing.assert_array_equal(report[name][[0, 2]], whole[name][[0, 2]])
+
+
+def test_wrong():
+    counts = people()
+    with says(mp.SchemaError, "single years from 23 to 62", "age_ratio_score"):
+        of.whipple_index(mp.regroup_ages(counts, range(0, 85, 5)))
+    with says(mp.SchemaError, "digits: expected last digits"):
+        of.whipple_index(counts, digits=[10])
+    with says(mp.SchemaError, "method: expected 'myers' or 'bachi'"):
+        of.digit_index(counts, method="whipple")
+    with says(mp.SchemaError, "whole tens of years"):
+        of.digit_shares(counts, ages=(10, 85))
+    with says(mp.SchemaError, "digit: expected a last digit"):
+        of.coale_li_index(counts, digit=12)
+    with says(mp.SchemaError, "closed five-year groups", "mp.regroup_ages"):
+        of.age_ratio_score(counts)
+    with says(mp.SchemaError, "population", "sex"):
+        of.sex_ratio_score(mp.regroup_ages(counts, range(0, 85, 5)).isel(sex=0, drop=True))
+    with says(mp.SchemaError, "ages: expected closed groups"):
+        of.sawtooth_index(mp.regroup_ages(counts, range(0, 45, 5)))
+    with says(mp.SchemaError, "population"):
+        of.digit_index(-counts)
