@@ -3,8 +3,9 @@
 from migproj import datasets, ensemble, indicators, scenarios, testing
 from migproj.agequality import age_quality
 from migproj.ages import age_coords, regroup_ages
+from migproj.baseyears import base_population, interpolate_rounds
 from migproj.birthplace import age_at_migration, lifetime_migration
-from migproj.births import births_from_rates
+from migproj.births import births_between, births_from_rates
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
 from migproj.errors import (
@@ -41,6 +42,8 @@ __all__ = [
     "age_at_migration",
     "age_coords",
     "age_quality",
+    "base_population",
+    "births_between",
     "births_from_rates",
     "census_survival_ratios",
     "correct_coverage",
@@ -52,6 +55,7 @@ __all__ = [
     "graduate_ages",
     "indicators",
     "intercensal_population",
+    "interpolate_rounds",
     "interval_years",
     "leslie_matrix",
     "life_table",

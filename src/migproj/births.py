@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import xarray as xr
 
@@ -17,12 +19,16 @@ from migproj._checks import (
     check_sexes,
     check_survival,
 )
-from migproj.ages import AgeGroups, fertile_groups, groups_of
+from migproj.ages import AgeGroups, AgesLike, as_groups, fertile_groups, groups_of
 from migproj.conventions import FEMALE, MALE
-from migproj.errors import AlignmentError, IntervalError
+from migproj.dates import DateLike, decimal_year, interval_years, year_of
+from migproj.errors import AlignmentError, IntervalError, SchemaError
 from migproj.survival import interval_between
 
-__all__ = ["births_from_rates"]
+__all__ = ["births_between", "births_from_rates"]
+
+#: Years by which births may miss the rounds: one day.
+_DAY: Final = 0.003
 
 
 def births_from_rates(
@@ -142,6 +148,98 @@ def births_from_rates(
     width = int(years)
     lower = tuple(range(0, steps * width, width))
     return births.assign_coords(AgeGroups(lower, (years,) * steps).coords())
+
+
+def births_between(
+    births_by_year: xr.DataArray,
+    start_date: DateLike,
+    end_date: DateLike,
+    *,
+    ages: AgesLike | None = None,
+) -> xr.DataArray:
+    r"""Births of an interval from births by calendar year.
+
+    Parameters
+    ----------
+    births_by_year : DataArray (..., period)
+        Births (persons), even within each year. ``period`` is labelled by the start of the
+        year (1990 or 1990.0), with the coordinate ``period_width`` where it is not a year.
+    start_date, end_date : date, str, int or float
+        The two rounds.
+    ages : array with an ``age`` coordinate, or sequence of int or str, optional
+        Age groups at the end: births are then by the group in which the children arrive.
+
+    Returns
+    -------
+    DataArray (..., [age])
+        Births of the interval (persons), as ``births=`` of :func:`net_migration` takes them,
+        with the scalar coordinate ``period_width``.
+
+    Raises
+    ------
+    SchemaError
+        If the years are not labelled, or births are not counts.
+    IntervalError
+        If the end is not after the start, or the years do not cover the interval.
+
+    Notes
+    -----
+    .. math:: B = \sum_y B_y \,\frac{|[y, y + w_y) \cap [t_0, t_1)|}{w_y}
+
+    Those of the group [x, x + w) were born from x + w to x years before the end, after t0.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> by_year = xr.DataArray([100.0, 110.0, 120.0], dims="period",
+    ...                        coords={"period": [1990, 1991, 1992]})
+    >>> float(mp.births_between(by_year, "1990-07-02", 1992.5).round(1))
+    220.1
+    """
+    check_dims("births_by_year", births_by_year, "period")
+    check_counts("births_by_year", births_by_year, people=False)
+    began, ended = decimal_year(start_date), decimal_year(end_date)
+    if not ended > began:
+        raise IntervalError(
+            f"end_date: must come after start_date, got {began:g} and {ended:g}; swap them"
+        )
+    if "period" not in births_by_year.coords:
+        raise SchemaError(
+            "births_by_year: dim 'period' has no labels; label each year by its start: "
+            "births_by_year.assign_coords(period=[...])"
+        )
+    labels = births_by_year["period"].values
+    starts = np.array([year_of(label, "births_by_year", "period") for label in labels])
+    width = births_by_year.coords.get("period_width", xr.DataArray(1.0))
+    widths = np.broadcast_to(width.values, starts.shape)
+    if (np.diff(starts) <= 0).any() or (np.abs(np.diff(starts) - widths[:-1]) > _DAY).any():
+        raise IntervalError(
+            f"births_by_year: dim 'period': expected years in order without a gap, got "
+            f"{starts[:8].tolist()}"
+        )
+    if starts[0] > began + _DAY or starts[-1] + widths[-1] < ended - _DAY:
+        raise IntervalError(
+            f"births_by_year: dim 'period': expected years that cover {began:g} to {ended:g}, got "
+            f"{starts[0]:g} to {starts[-1] + widths[-1]:g}; add the births of the years missing"
+        )
+    years = interval_years(began, ended)
+    if ages is None:
+        from_, to = np.array([began]), np.array([ended])
+    else:
+        groups = as_groups(ages, open_ended=True)
+        lower = np.array([low for low in groups.lower if low < years])
+        upper = np.array(groups.upper[: len(lower)])
+        from_, to = np.maximum(ended - upper, began), ended - lower
+    lived = np.minimum(to, starts[:, None] + widths[:, None]) - np.maximum(from_, starts[:, None])
+    shares = xr.DataArray(np.clip(lived, 0, None) / widths[:, None], dims=("period", "age"))
+    bare = births_by_year.drop_vars(["period", "period_width"], errors="ignore")
+    born: xr.DataArray = xr.dot(bare, shares, dim="period")
+    if ages is None:
+        born = born.isel(age=0)
+    else:
+        count = len(from_)
+        born = born.assign_coords(AgeGroups(groups.lower[:count], groups.width[:count]).coords())
+    return born.assign_coords(period_width=years).assign_attrs(births_by_year.attrs)
 
 
 def _women(name: str, array: xr.DataArray) -> xr.DataArray:
