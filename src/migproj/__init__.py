@@ -8,6 +8,7 @@ from migproj.birthplace import age_at_migration, lifetime_migration
 from migproj.births import births_between, births_from_rates
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
+from migproj.decomposition import abridge_life_table, decompose_life_expectancy
 from migproj.errors import (
     AlignmentError,
     DataQualityWarning,
@@ -39,6 +40,7 @@ __all__ = [
     "IntervalError",
     "MigprojError",
     "SchemaError",
+    "abridge_life_table",
     "age_at_migration",
     "age_coords",
     "age_quality",
@@ -49,6 +51,7 @@ __all__ = [
     "correct_coverage",
     "datasets",
     "decimal_year",
+    "decompose_life_expectancy",
     "emigrants_from_children",
     "ensemble",
     "flow_difference",

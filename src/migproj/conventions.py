@@ -75,6 +75,9 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("out_migrants", _AGE, "persons per period", "people who left", 0.0),
     VariableSpec("flows", _FLOW, "persons per period", "people who moved", 0.0),
     VariableSpec("net_foreign_born", _AGE, "persons per period", "net migration of foreign-born"),
+    VariableSpec("direct", _AGE, "years", "difference of life expectancy lived in the group"),
+    VariableSpec("indirect", _AGE, "years", "the same lived later, and interaction"),
+    VariableSpec("total", _AGE, "years", "contribution to the difference of life expectancy"),
     VariableSpec("penalty", (), "1", "weight of roughness in a fit", 0.0),
     VariableSpec("criterion", (), "1", "AIC or BIC of a fit"),
     VariableSpec(
