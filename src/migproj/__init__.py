@@ -21,6 +21,7 @@ from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
+from migproj.openage import redistribute_open_group
 from migproj.projection import project_population, vital_events
 from migproj.reconciliation import reconcile, reconcile_margins
 from migproj.relatives import emigrants_from_children
@@ -72,6 +73,7 @@ __all__ = [
     "project_world",
     "reconcile",
     "reconcile_margins",
+    "redistribute_open_group",
     "regroup_ages",
     "residence_migration",
     "restore_arrivals",

@@ -78,6 +78,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("direct", _AGE, "years", "difference of life expectancy lived in the group"),
     VariableSpec("indirect", _AGE, "years", "the same lived later, and interaction"),
     VariableSpec("total", _AGE, "years", "contribution to the difference of life expectancy"),
+    VariableSpec("growth", (), "1/year", "growth rate of a stable population"),
     VariableSpec("penalty", (), "1", "weight of roughness in a fit", 0.0),
     VariableSpec("criterion", (), "1", "AIC or BIC of a fit"),
     VariableSpec(
