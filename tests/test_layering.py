@@ -17,7 +17,7 @@ FLOW = [
     ["_draws", "_periods", "_random", "ages"],
     ["lifetable"],
     ["corrections", "ensemble", "testing"],
-    ["baseyears", "decomposition", "openage", "smoothing"],
+    ["baseyears", "decomposition", "modeltables", "openage", "smoothing"],
     ["survival"],
     ["_exact", "births", "graduation"],
     ["intercensal"],

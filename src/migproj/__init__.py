@@ -19,6 +19,7 @@ from migproj.errors import (
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
+from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.openage import redistribute_open_group
@@ -48,6 +49,7 @@ __all__ = [
     "base_population",
     "births_between",
     "births_from_rates",
+    "brass_logit",
     "census_survival_ratios",
     "correct_coverage",
     "datasets",
@@ -55,6 +57,7 @@ __all__ = [
     "decompose_life_expectancy",
     "emigrants_from_children",
     "ensemble",
+    "fit_brass_logit",
     "flow_difference",
     "graduate_ages",
     "indicators",
@@ -64,6 +67,7 @@ __all__ = [
     "leslie_matrix",
     "life_table",
     "lifetime_migration",
+    "log_quadratic",
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",

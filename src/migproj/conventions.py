@@ -79,6 +79,9 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("indirect", _AGE, "years", "the same lived later, and interaction"),
     VariableSpec("total", _AGE, "years", "contribution to the difference of life expectancy"),
     VariableSpec("growth", (), "1/year", "growth rate of a stable population"),
+    VariableSpec("alpha", (), "1", "level of a relational logit"),
+    VariableSpec("beta", (), "1", "slope of a relational logit", 0.0),
+    VariableSpec("k", (), "1", "adult mortality beside that of children, log-quadratic"),
     VariableSpec("penalty", (), "1", "weight of roughness in a fit", 0.0),
     VariableSpec("criterion", (), "1", "AIC or BIC of a fit"),
     VariableSpec(
