@@ -17,7 +17,7 @@ FLOW = [
     ["_draws", "_periods", "_random", "ages"],
     ["lifetable"],
     ["corrections", "ensemble", "testing"],
-    ["baseyears", "decomposition", "modeltables", "openage", "smoothing"],
+    ["baseyears", "decomposition", "modeltables", "openage", "rogerscastro", "smoothing"],
     ["survival"],
     ["_exact", "births", "graduation"],
     ["intercensal"],

@@ -27,6 +27,7 @@ from migproj.projection import project_population, vital_events
 from migproj.reconciliation import reconcile, reconcile_margins
 from migproj.relatives import emigrants_from_children
 from migproj.residence import residence_migration, restore_arrivals
+from migproj.rogerscastro import fit_rogers_castro, rogers_castro
 from migproj.rounds import net_migration_rounds
 from migproj.schedules import flow_difference
 from migproj.smoothing import smooth_ages
@@ -58,6 +59,7 @@ __all__ = [
     "emigrants_from_children",
     "ensemble",
     "fit_brass_logit",
+    "fit_rogers_castro",
     "flow_difference",
     "graduate_ages",
     "indicators",
@@ -81,6 +83,7 @@ __all__ = [
     "regroup_ages",
     "residence_migration",
     "restore_arrivals",
+    "rogers_castro",
     "scale_mortality",
     "scenarios",
     "separation_factors",

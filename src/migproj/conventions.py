@@ -21,6 +21,7 @@ DIMS: Final[dict[str, str]] = {
     "birthplace": "country or region of birth",
     "duration": "completed years of residence, lower bound of the group; auxiliary duration_width",
     "place": "a place as origin and as destination",
+    "parameter": "a parameter of a model, by its symbol",
     "digit": "the last digit of an age",
     "origin": "where a move starts (flows and hazards only)",
     "destination": "where a move ends (flows and hazards only)",
@@ -82,6 +83,12 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("alpha", (), "1", "level of a relational logit"),
     VariableSpec("beta", (), "1", "slope of a relational logit", 0.0),
     VariableSpec("k", (), "1", "adult mortality beside that of children, log-quadratic"),
+    VariableSpec(
+        "parameters", ("parameter",), "1", "of a migration schedule, each in its own unit"
+    ),
+    VariableSpec("fitted", _AGE, "1/year", "rates of the schedule that fits best", 0.0),
+    VariableSpec("converged", (), "1", "whether a fit ended before its limit of steps"),
+    VariableSpec("rmse", (), "1/year", "root mean square error of a fit", 0.0),
     VariableSpec("penalty", (), "1", "weight of roughness in a fit", 0.0),
     VariableSpec("criterion", (), "1", "AIC or BIC of a fit"),
     VariableSpec(
