@@ -11,8 +11,9 @@ import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_sexes
 from migproj.ages import AgeGroups, groups_of, regroup_ages
-from migproj.conventions import FEMALE, MALE, VARIABLES
+from migproj.conventions import FEMALE, MALE
 from migproj.errors import SchemaError
+from migproj.intensity import named
 
 __all__ = [
     "age_quality",
@@ -82,7 +83,7 @@ def whipple_index(
     within = (single >= ages[0]) & (single <= ages[1])
     heaped = counts.where(_of_age(within & np.isin(single % 10, digits)), 0.0)
     share = heaped.sum("age", skipna=False) / counts.sum("age", skipna=False)
-    return _named(1000 / len(set(digits)) * share, "whipple_index")
+    return named(1000 / len(set(digits)) * share, "whipple_index")
 
 
 def digit_shares(
@@ -159,7 +160,7 @@ def digit_shares(
                 for flags in (ends, inside)
             )
             shares = shares + 50 * part / whole.where(whole > 0)
-    return _named(shares.transpose(..., "digit").assign_coords(digit=_DIGITS), "digit_shares")
+    return named(shares.transpose(..., "digit").assign_coords(digit=_DIGITS), "digit_shares")
 
 
 def digit_index(
@@ -203,7 +204,7 @@ def digit_index(
     80.0
     """
     shares = digit_shares(population, method=method, ages=ages)
-    return _named(abs(shares - 10).sum("digit", skipna=False) / 2, "digit_index")
+    return named(abs(shares - 10).sum("digit", skipna=False) / 2, "digit_index")
 
 
 def coale_li_index(
@@ -258,7 +259,7 @@ def coale_li_index(
         near[(single >= x - 4) & (single <= x + 4)] = smooth
         level = (counts * _of_age(near)).sum("age", skipna=False)
         total = total + counts.isel(age=int(x - single[0])) / level.where(level > 0)
-    return _named(total / len(heaped), "coale_li_index")
+    return named(total / len(heaped), "coale_li_index")
 
 
 def spoorenberg_index(
@@ -311,7 +312,7 @@ def spoorenberg_index(
         for weights in (ends.astype(float), np.asarray(near))
     )
     ratios = 5 * part / whole.where(whole > 0)
-    return _named(abs(ratios - 1).sum("digit", skipna=False), "spoorenberg_index")
+    return named(abs(ratios - 1).sum("digit", skipna=False), "spoorenberg_index")
 
 
 def age_ratio_score(population: xr.DataArray) -> xr.DataArray:
@@ -350,7 +351,7 @@ def age_ratio_score(population: xr.DataArray) -> xr.DataArray:
     3.33
     """
     counts, _ = _five_years(population, 3)
-    return _named(_off_neighbours(counts), "age_ratio_score")
+    return named(_off_neighbours(counts), "age_ratio_score")
 
 
 def sex_ratio_score(population: xr.DataArray) -> xr.DataArray:
@@ -389,7 +390,7 @@ def sex_ratio_score(population: xr.DataArray) -> xr.DataArray:
     women = counts.sel(sex=FEMALE, drop=True)
     ratio = 100 * counts.sel(sex=MALE, drop=True) / women.where(women > 0)
     change = abs(ratio.diff("age"))
-    return _named(change.mean("age", skipna=False), "sex_ratio_score")
+    return named(change.mean("age", skipna=False), "sex_ratio_score")
 
 
 def age_sex_accuracy(population: xr.DataArray) -> xr.DataArray:
@@ -428,7 +429,7 @@ def age_sex_accuracy(population: xr.DataArray) -> xr.DataArray:
     5.95
     """
     by_sex = age_ratio_score(population).sum("sex", skipna=False)
-    return _named(3 * sex_ratio_score(population) + by_sex, "age_sex_accuracy")
+    return named(3 * sex_ratio_score(population) + by_sex, "age_sex_accuracy")
 
 
 def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)) -> xr.DataArray:
@@ -473,7 +474,7 @@ def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)
             f"neighbours, got {', '.join(groups.labels)}"
         )
     ratio = _to_neighbours(counts).isel(age=np.flatnonzero(chosen))
-    return _named(ratio.mean("age", skipna=False), "sawtooth_index")
+    return named(ratio.mean("age", skipna=False), "sawtooth_index")
 
 
 #: What the scores say, for the report.
@@ -566,11 +567,6 @@ def age_quality(population: xr.DataArray) -> xr.Dataset:
     for name, array in found.items():
         array.attrs["meaning"] = _MEANINGS.get(name, array.attrs["long_name"])
     return xr.Dataset(found)
-
-
-def _named(array: xr.DataArray, name: str) -> xr.DataArray:
-    spec = VARIABLES[name]
-    return array.rename(name).assign_attrs(units=spec.units, long_name=spec.meaning)
 
 
 def _of_age(values: npt.NDArray[np.float64] | npt.NDArray[np.bool_]) -> xr.DataArray:
