@@ -6,6 +6,7 @@ from migproj.ages import age_coords, regroup_ages
 from migproj.baseyears import base_population, interpolate_rounds
 from migproj.birthplace import age_at_migration, lifetime_migration
 from migproj.births import births_between, births_from_rates
+from migproj.closing import extend_mortality
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
 from migproj.decomposition import abridge_life_table, decompose_life_expectancy
@@ -58,6 +59,7 @@ __all__ = [
     "decompose_life_expectancy",
     "emigrants_from_children",
     "ensemble",
+    "extend_mortality",
     "fit_brass_logit",
     "fit_rogers_castro",
     "flow_difference",

@@ -42,7 +42,7 @@ _WIDTH: Final = "age_width"
 
 
 #: Nobody is older; codes for unknown age are.
-_OLDEST: Final = 130
+OLDEST: Final = 130
 
 
 @dataclass(frozen=True)
@@ -216,11 +216,11 @@ def _checked(
         raise SchemaError(
             f"{name}: dim {dim!r}: expected lower bounds of 0 or more, got {min(lower)}"
         )
-    if max(lower) > _OLDEST:
+    if max(lower) > OLDEST:
         raise SchemaError(
             f"{name}: dim {dim!r}: expected ages of people, got {max(lower)}, which reads like a "
             f"code for unknown age; share those out over the known ages, or leave them out: "
-            f"{name}.sel({dim}=slice(None, {_OLDEST}))"
+            f"{name}.sel({dim}=slice(None, {OLDEST}))"
         )
     falls = [(a, b) for a, b in itertools.pairwise(lower) if b <= a]
     if falls:

@@ -1,0 +1,373 @@
+"""Laws of mortality at old ages, fitted to death rates and put in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from migproj._checks import (
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_rates,
+    check_same_places,
+    where,
+)
+from migproj._diagnostics import finding, warn_findings
+from migproj.ages import OLDEST, AgeGroups, closed_groups, groups_of
+from migproj.conventions import VARIABLES
+from migproj.errors import AlignmentError, SchemaError
+
+__all__ = ["extend_mortality"]
+
+_Floats: TypeAlias = npt.NDArray[np.float64]
+Law: TypeAlias = Literal["gompertz", "makeham", "kannisto", "logistic", "beard"]
+
+#: All are c + 1 / (k + exp(-ln a - b x)): the parameters that are fitted, and k where it is not.
+_LAWS: Final[dict[str, tuple[tuple[str, ...], float]]] = {
+    "gompertz": (("a", "b"), 0.0),
+    "makeham": (("a", "b", "c"), 0.0),
+    "kannisto": (("a", "b"), 1.0),
+    "logistic": (("a", "b", "k"), 0.0),
+    "beard": (("a", "b", "k"), 0.0),
+}
+_UNITS: Final = {"a": "1/year", "b": "1/year", "c": "1/year", "k": "years"}
+#: Below this, (1 + u) ln(1 + u) - u is summed as a series, which cancels no digits.
+_SMALL: Final = 0.01
+_SERIES: Final = tuple(2.0 * (-1.0) ** n / ((n + 1) * (n + 2)) for n in range(9))
+
+
+def extend_mortality(
+    mx: xr.DataArray,
+    *,
+    law: Law = "kannisto",
+    fit_ages: tuple[int, int] = (60, 95),
+    from_age: int | None = None,
+    to_age: int = 120,
+    deaths: xr.DataArray | None = None,
+    exposure: xr.DataArray | None = None,
+) -> xr.DataArray:
+    r"""Death rates continued to high ages by a law of mortality fitted at old ages.
+
+    Parameters
+    ----------
+    mx : DataArray (..., age)
+        Death rates (1/year), as :func:`life_table` takes them.
+    law : {"kannisto", "gompertz", "makeham", "logistic", "beard"}, default "kannisto"
+        The law. "logistic" and "beard" are two names of one.
+    fit_ages : (int, int), default (60, 95)
+        The law is fitted to the closed groups that lie between these exact ages.
+    from_age : int, optional
+        Lower bound of the first group that gets the rate of the law. Default: the open-ended
+        group, or, where there is none, the end of the last group.
+    to_age : int, default 120
+        Lower bound of the open-ended group of the result.
+    deaths, exposure : DataArray (..., age), optional
+        Deaths (persons) and exposure (person-years) by the groups of `mx`: the law is then
+        fitted to them, by maximum likelihood.
+
+    Returns
+    -------
+    DataArray "mx" (..., age)
+        The rates of `mx` below `from_age`, and from there on those of the law, in the groups of
+        `mx` and, from its open-ended one on, in groups as wide as the last closed one. The
+        parameters are its coordinates (...): ``a`` and ``b`` (1/year), and ``c`` (1/year) or
+        ``k`` (years).
+
+    Raises
+    ------
+    SchemaError
+        If dims, labels or values are not what is described here, a rate to be fitted is 0 and
+        no deaths are given, or the fitted groups are fewer than the parameters.
+    AlignmentError
+        If the groups of deaths or exposure are not those of `mx`, or another dim that inputs
+        share has other labels, or another order, in one of them.
+
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels, where there are no deaths at the fitted ages, exposure in
+        fewer groups than the law has parameters, or no convergence (its rates are then missing),
+        and where the law does not rise with age (b of 0 or less).
+
+    Notes
+    -----
+    With x the exact age in the middle of a group:
+
+    .. math::
+        \text{Gompertz: } \mu(x) = a e^{bx}, \quad
+        \text{Makeham: } \mu(x) = c + a e^{bx}
+
+    .. math::
+        \text{Kannisto: } \mu(x) = \frac{a e^{bx}}{1 + a e^{bx}}, \quad
+        \text{logistic (Beard): } \mu(x) = \frac{a e^{bx}}{1 + a k e^{bx}}
+
+    where c and k are 0 or more. Without deaths and exposure the squares of
+    :math:`\ln m_x - \ln \mu(x)` are least, each group counting alike. With them, the likelihood
+    of deaths by the law of Poisson with the mean :math:`E_x \mu(x)` is greatest, and groups
+    without exposure do not count. The open-ended group gets the rate in the middle of a group
+    as wide as the one before it: let it begin where few are alive.
+
+    The rates of the law need not meet those below `from_age`. A missing value in a fitted group
+    makes missing what the law would give to its own row, and nothing else.
+
+    References
+    ----------
+    Thatcher, Kannisto & Vaupel (1998), *The Force of Mortality at Ages 80 to 120*, Odense
+    University Press; Preston, Heuveline & Guillot (2001), *Demography*, ch. 9.
+
+    Examples
+    --------
+    >>> import migproj as mp, numpy as np, xarray as xr
+    >>> odds = 2e-5 * np.exp(0.1 * np.arange(2.5, 90, 5))
+    >>> mx = xr.DataArray(odds / (1 + odds), dims="age", coords=mp.age_coords(range(0, 90, 5)))
+    >>> closed = mp.extend_mortality(mx, fit_ages=(60, 85), to_age=110)
+    >>> round(float(closed["a"]), 9), round(float(closed["b"]), 9)
+    (2e-05, 0.1)
+    >>> closed.sel(age=slice(85, None)).round(3).values
+    array([0.112, 0.172, 0.255, 0.361, 0.483, 0.606])
+    >>> table = mp.life_table(closed.sel(age=slice(60, None)))
+    >>> round(float(table["ex"][0]), 1)
+    22.4
+    """
+    if law not in _LAWS:
+        raise SchemaError(f"law: expected one of {list(_LAWS)}, got {law!r}")
+    check_dims("mx", mx, "age")
+    check_rates("mx", mx)
+    groups = groups_of(mx, "mx")
+    first, grid = _extended(groups, from_age, to_age)
+    names, fixed_k = _LAWS[law]
+    fitted = _fitted(groups, fit_ages, len(names), law)
+    if deaths is None and exposure is None:
+        arrays = {"mx": mx}
+        _check_above_zero(mx.isel(age=fitted))
+    elif deaths is None or exposure is None:
+        given, lacking = ("exposure", "deaths") if deaths is None else ("deaths", "exposure")
+        raise SchemaError(
+            f"{lacking}: expected with {given}, got None; give both to fit by maximum likelihood, "
+            "or neither to fit the rates"
+        )
+    else:
+        arrays = {"deaths": deaths, "exposure": exposure}
+        _check_events(mx, deaths, exposure, groups, fitted)
+    middles = np.array(groups.lower)[fitted] + np.array(groups.width)[fitted] / 2
+    parameters: xr.DataArray = xr.apply_ufunc(
+        _fit,
+        *(_whole(array.isel(age=fitted)) for array in arrays.values()),
+        input_core_dims=[["age"]] * len(arrays),
+        output_core_dims=[["parameter"]],
+        join="exact",
+        vectorize=True,
+        dask="parallelized",
+        kwargs={"x": middles, "names": names, "fixed_k": fixed_k},
+        output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"parameter": len(names)}},
+    )
+    found = {name: parameters.isel(parameter=n) for n, name in enumerate(names)}
+    known = xr.concat([a.isel(age=fitted).notnull().all("age") for a in arrays.values()], "of")
+    lost = found["b"].isnull() & known.all("of")
+    warn_findings(
+        "extend_mortality",
+        [
+            finding(
+                "no law found, or no deaths or exposure to fit it to",
+                found["b"].isnull() & known.all("of"),
+            ),
+            finding("the law does not rise with age", found["b"] <= 0),
+        ],
+    )
+    middle = np.array(grid.lower) + np.array((*grid.width[:-1], grid.width[-2])) / 2
+    x = xr.DataArray(middle[first:], dims="age")
+    k: Any = found.get("k", fixed_k)
+    rates: xr.DataArray = found.get("c", 0.0) + 1.0 / (k + np.exp(-found["b"] * x) / found["a"])
+    own = _bare(mx).isel(age=slice(0, first)).astype(np.float64)
+    own, rates = xr.broadcast(own, rates, exclude=["age"])
+    made: xr.DataArray = xr.concat([own, rates], dim="age", coords="minimal", compat="override")
+    made = made.transpose(*(dim for dim in mx.dims if dim != "age"), ...)
+    made = made.transpose(..., "sex", "age", missing_dims="ignore").rename("mx")
+    batch = [dim for dim in made.dims if dim != "age"]
+    for name, values in found.items():
+        values.attrs = {"units": _UNITS[name]}
+        found[name] = values.transpose(*batch, missing_dims="ignore")
+    made = made.assign_coords(grid.coords()).assign_coords(found)
+    made.attrs = {"units": VARIABLES["mx"].units}
+    return made
+
+
+def _bare(array: xr.DataArray) -> xr.DataArray:
+    return array.drop_vars(["age", "age_width"], errors="ignore")
+
+
+def _whole(array: xr.DataArray) -> xr.DataArray:
+    """`array` as numbers without labels of age, all ages in one chunk."""
+    array = _bare(array).astype(np.float64)
+    return array if array.chunks is None else array.chunk({"age": -1})
+
+
+def _extended(groups: AgeGroups, from_age: int | None, to_age: int) -> tuple[int, AgeGroups]:
+    """Where the rates of the law begin among the groups of the result, and those groups."""
+    closed = closed_groups(groups)
+    if not closed.lower:
+        raise SchemaError(f"mx: dim 'age': expected closed groups, got {groups.labels} alone")
+    end, width = int(closed.upper[-1]), int(closed.width[-1])
+    if not isinstance(to_age, int | np.integer):
+        raise SchemaError(f"to_age: expected a whole age, got {to_age!r}")
+    if not end <= to_age <= OLDEST or (to_age - end) % width:
+        raise SchemaError(
+            f"to_age: expected {end} to {OLDEST}, by steps of {width} (the last closed group is "
+            f"{closed.labels[-1]}), got {to_age!r}"
+        )
+    added = range(end, to_age, width)
+    lower = (*closed.lower, *added, to_age)
+    grid = AgeGroups(lower, (*closed.width, *(float(width) for _ in added), float("inf")))
+    start = end if from_age is None else from_age
+    allowed = (*closed.lower[1:], end)
+    if start not in allowed:
+        raise SchemaError(
+            f"from_age: expected the lower bound of a group of mx after the first, up to {end}, "
+            f"got {from_age!r}; the nearest is {min(allowed, key=lambda low: abs(low - start))}"
+        )
+    return lower.index(start), grid
+
+
+def _fitted(groups: AgeGroups, fit_ages: Any, least: int, law: str) -> list[int]:
+    """The positions of the closed groups between `fit_ages`."""
+    if not isinstance(fit_ages, Sequence) or len(fit_ages) != 2 or not fit_ages[0] < fit_ages[1]:
+        raise SchemaError(f"fit_ages: expected two ascending ages, got {fit_ages!r}")
+    low, high = fit_ages
+    bounds = zip(groups.lower, groups.upper, strict=True)
+    fitted = [g for g, (lower, upper) in enumerate(bounds) if low <= lower and upper <= high]
+    if len(fitted) < least:
+        raise SchemaError(
+            f"fit_ages: expected {least} or more closed groups of mx between them (law {law!r} has "
+            f"{least} parameters), got {len(fitted)} between {low} and {high}, of groups up to "
+            f"{groups.labels[-1]}; widen fit_ages"
+        )
+    return fitted
+
+
+def _check_above_zero(rates: xr.DataArray) -> None:
+    if rates.chunks is None and bool((rates == 0).any()):
+        flags = np.asarray(rates.values == 0)
+        raise SchemaError(
+            f"mx: expected rates above 0 at fit_ages, got {int(flags.sum())} of 0: "
+            f"{'; '.join(where(rates, flags))}; their logarithm is fitted: give deaths and "
+            "exposure, or other fit_ages"
+        )
+
+
+def _check_events(
+    mx: xr.DataArray,
+    deaths: xr.DataArray,
+    exposure: xr.DataArray,
+    groups: AgeGroups,
+    fitted: list[int],
+) -> None:
+    arrays = {"mx": mx, "deaths": deaths, "exposure": exposure}
+    for name, array in list(arrays.items())[1:]:
+        check_dims(name, array, "age")
+        check_counts(name, array, people=False)
+        if (got := groups_of(array, name)) != groups:
+            raise AlignmentError(
+                f"{name}: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}"
+            )
+    check_same_places("deaths", deaths, "exposure", exposure)
+    check_labels_match(arrays, dims=dict.fromkeys(d for a in arrays.values() for d in a.dims))
+    if deaths.chunks is None and exposure.chunks is None:
+        odd = (deaths.isel(age=fitted) > 0) & (exposure.isel(age=fitted) == 0)
+        if bool(odd.any()):
+            raise SchemaError(
+                f"exposure: expected more than 0 where there are deaths, got {int(odd.sum())} of "
+                f"0: {'; '.join(where(odd, odd.values))}"
+            )
+
+
+def _fit(*rows: _Floats, x: _Floats, names: tuple[str, ...], fixed_k: float) -> _Floats:
+    """The parameters `names` of one row: of rates, or of deaths and exposure."""
+    from scipy import optimize
+
+    missing = np.full(len(names), np.nan)
+    if not all(np.isfinite(row).all() for row in rows):
+        return missing
+    if len(rows) == 2:
+        counted = rows[1] > 0
+        deaths, exposure, x = rows[0][counted], rows[1][counted], x[counted]
+        m = np.maximum(deaths, 0.5) / exposure
+    else:
+        deaths, exposure, m = rows[0], None, rows[0]
+    if len(x) < len(names) or not deaths.any() or not (m > 0).all():
+        return missing
+    centre = x.mean()
+    start = _start(m, x - centre, names)
+
+    def residuals(theta: _Floats) -> tuple[_Floats, _Floats]:
+        mu, slopes = _law(theta, x - centre, names, fixed_k)
+        if exposure is None:
+            return np.log(mu / m), slopes / mu[:, None]
+        expected = exposure * mu
+        u = deaths / expected - 1.0
+        root = np.sqrt(_deviance(u))
+        return np.sqrt(expected) * u * root, -slopes * np.sqrt(exposure / mu)[:, None] / root[
+            :, None
+        ]
+
+    lowest = [0.0 if name in "ck" else -np.inf for name in names]
+    # Steps that overflow are taken back by the solver.
+    with np.errstate(all="ignore"):
+        result: Any = optimize.least_squares(
+            lambda theta: residuals(theta)[0],
+            start,
+            jac=lambda theta: residuals(theta)[1],
+            bounds=(lowest, np.inf),
+            x_scale="jac",
+            ftol=1e-15,
+            xtol=1e-15,
+            gtol=1e-15,
+            max_nfev=2000,
+        )
+    if not result.success:
+        return missing
+    level, slope = result.x[:2]
+    return np.array([np.exp(level - slope * centre), slope, *result.x[2:]])
+
+
+def _start(m: _Floats, x: _Floats, names: tuple[str, ...]) -> _Floats:
+    """Level and slope by a log-linear regression, with c or k half of what it can be."""
+    third = []
+    if "c" in names:
+        third = [m.min() / 2]
+        m = m - third[0]
+    elif "k" in names:
+        third = [0.5 / m.max()]
+        m = m / (1.0 - third[0] * m)
+    level = np.log(m).mean()
+    return np.array([level, (x * np.log(m)).sum() / (x**2).sum(), *third])
+
+
+def _law(
+    theta: _Floats, x: _Floats, names: tuple[str, ...], fixed_k: float
+) -> tuple[_Floats, _Floats]:
+    """The rates of the law at x, and their derivatives by ln a, b and c or k."""
+    k = theta[2] if "k" in names else fixed_k
+    base = 1.0 / (k + np.exp(-theta[0] - theta[1] * x))
+    rise = base * (1.0 - k * base)
+    slopes = [rise, rise * x]
+    if "c" in names:
+        return base + theta[2], np.stack([*slopes, np.ones_like(x)], axis=1)
+    if "k" in names:
+        slopes.append(-(base**2))
+    return base, np.stack(slopes, axis=1)
+
+
+def _deviance(u: _Floats) -> _Floats:
+    """2 ((1 + u) ln(1 + u) - u) / u², of which u² and the deaths expected make the deviance."""
+    from scipy.special import xlog1py
+
+    small = np.abs(u) < _SMALL
+    safe = np.where(small, 1.0, u)
+    series = np.polynomial.polynomial.polyval(np.where(small, u, 0.0), _SERIES)
+    return np.where(small, series, 2.0 * (xlog1py(1.0 + safe, safe) - safe) / safe**2)
