@@ -169,7 +169,6 @@ def extend_mortality(
     )
     found = {name: parameters.isel(parameter=n) for n, name in enumerate(names)}
     known = xr.concat([a.isel(age=fitted).notnull().all("age") for a in arrays.values()], "of")
-    lost = found["b"].isnull() & known.all("of")
     warn_findings(
         "extend_mortality",
         [
