@@ -40,6 +40,7 @@ FLOW = [
     ["stocks"],
     ["multiregional"],
     ["world"],
+    ["mirror"],
     ["intensity"],
     ["agequality"],
     ["streams"],

@@ -20,6 +20,7 @@ from migproj.errors import (
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
+from migproj.mirror import emigrants, fill_stocks, reconcile_reports
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -57,9 +58,11 @@ __all__ = [
     "datasets",
     "decimal_year",
     "decompose_life_expectancy",
+    "emigrants",
     "emigrants_from_children",
     "ensemble",
     "extend_mortality",
+    "fill_stocks",
     "fit_brass_logit",
     "fit_rogers_castro",
     "flow_difference",
@@ -81,6 +84,7 @@ __all__ = [
     "project_world",
     "reconcile",
     "reconcile_margins",
+    "reconcile_reports",
     "redistribute_open_group",
     "regroup_ages",
     "residence_migration",
