@@ -31,6 +31,8 @@ class Sizes:
     projected: int  # countries of the population projection
     projected_draws: int
     steps: int
+    stored: int  # countries of the projection that stores every cell; 237 take 6 GB
+    stored_draws: int
     ensemble: int  # countries of the ensembles
     ensemble_draws: int
     birthplaces: int
@@ -44,8 +46,8 @@ class Sizes:
         return wanted if self.full else 3
 
 
-FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 24, 500, 50, 20, 16, 200, 2**24)
-SMOKE = Sizes(False, 3, 2, 4, 2, 2, 5, 2, 9, 3, 2, 3, 3, 2**18)
+FULL = Sizes(True, 201, 14, 100, 10, 20, 76, 237, 50, 24, 500, 50, 20, 16, 200, 2**24)
+SMOKE = Sizes(False, 3, 2, 4, 2, 2, 5, 2, 2, 2, 9, 3, 2, 3, 3, 2**18)
 
 
 def _labelled(values: np.ndarray, *dims: str, **coords: object) -> xr.DataArray:

@@ -150,6 +150,23 @@ def kernel_clock() -> Iterator[list[float]]:
 
 
 @contextlib.contextmanager
+def kernel_calls() -> Iterator[list[Callable[[], None]]]:
+    """The calls of kernels while this is open, to be made again into the same outputs."""
+    calls: list[Callable[[], None]] = []
+    run = _jit.run
+
+    def kept(*args: Any, **options: Any) -> None:
+        calls.append(lambda: run(*args, **options))
+        run(*args, **options)
+
+    _jit.run = kept
+    try:
+        yield calls
+    finally:
+        _jit.run = run
+
+
+@contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
     """The library on so many threads."""
     before = os.environ.get("MIGPROJ_NUM_THREADS")

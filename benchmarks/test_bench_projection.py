@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import statistics
 
+import numpy as np
 import pytest
+import xarray as xr
 
 import migproj as mp
 from migproj import _jit
 
 from . import inputs, measure, peers
+
+_STORED = ["population", "births", "deaths_cohort", "deaths"]
 
 
 def _projecting(given):
@@ -39,6 +43,56 @@ def test_project_population(compare, sizes):
         ),
         arrays,
         rounds=25,
+    )
+
+
+def test_every_cell_beside_the_copying_loop(sizes, memory, benchmark, note):
+    """Full output into outputs used before; the loop reads the same own input and writes them."""
+    given = inputs.projection(sizes.stored, 1, sizes.steps)
+    rng = np.random.default_rng(6)
+    level = rng.uniform(0.0, 1.0, (sizes.stored, sizes.stored_draws, 1, 1, 1))
+    draws = given.migration.expand_dims(draw=np.arange(sizes.stored_draws), axis=1)
+    migration = draws.copy(data=draws.values * level)
+    of_deaths = xr.full_like(given.survival.isel(age=slice(-1)), 0.5)
+    with measure.kernel_calls() as calls:
+        result = mp.project_population(
+            given.population,
+            given.survival,
+            given.fertility.isel(draw=0, drop=True),
+            inputs.SEX_RATIO_AT_BIRTH,
+            migration,
+            separation=of_deaths,
+            keep=_STORED,
+        )
+    (project,) = calls
+    written = [result[name].variable.to_base_variable().values.reshape(-1) for name in _STORED]
+    source = migration.values.reshape(-1)
+    # The loop reads the source in parts, each for the output it is written to.
+    bounds = (
+        np.cumsum([0, *(out.size for out in written)])
+        * source.size
+        // sum(out.size for out in written)
+    )
+    ours, moving = measure.Clock(), measure.Clock()
+
+    def move() -> None:
+        with moving:
+            for out, lo, hi in zip(written, bounds[:-1], bounds[1:], strict=True):
+                memory.move(out, source[lo:hi])
+
+    def once() -> None:
+        with ours:
+            project()
+
+    others = measure.Others()
+    benchmark.pedantic(once, setup=move, rounds=sizes.rounds(9), warmup_rounds=1)
+    ratio = statistics.median(moving.seconds) / statistics.median(ours.seconds)
+    busy = others.processors
+    benchmark.extra_info["ratio"] = ratio
+    note(
+        f"every cell of population, births and deaths, {sizes.stored} x {sizes.stored_draws}: "
+        f"{ratio:.2f} times the speed of the loop that reads the same migration and writes the "
+        f"same outputs" + ("" if busy is None else f" (other work: {busy:.1f})")
     )
 
 
