@@ -309,6 +309,18 @@ def test_wrong_columns():
         mp.census.round(known(), columns="age")
     with says(mp.SchemaError, "codes: expected dims of the table", r"\['SEX'\]"):
         mp.census.round(known(), codes={"SEX": {1: "male"}})
+    with says(mp.SchemaError, "codes: 'sex': expected {label: label}, got list"):
+        mp.census.round(known(), codes={"sex": ["male"]})
+    with says(mp.SchemaError, "drop_totals: expected dims of the table"):
+        mp.census.round(known(), drop_totals=["Total"])
+    with says(mp.SchemaError, r"each column once, got \['age'\] for \['age', 'sex'\]"):
+        mp.census.round(known(), columns={"age": "age", "sex": "age"})
+    with says(mp.SchemaError, "'population'", "and as value"):
+        mp.census.round(known(), columns={"age": "population"})
+    with says(mp.SchemaError, r"got \['Both sexes'\] alone", "leave the column out"):
+        mp.census.round(known().assign(sex="Both sexes"))
+    with says(mp.SchemaError, r"got \['unknown'\] alone"):
+        mp.census.round(known().assign(sex="unknown"))
     with says(mp.SchemaError, "got none"):
         mp.census.round(known().iloc[:0])
     with says(mp.SchemaError, "pandas or polars frame", "ndarray"):

@@ -127,8 +127,9 @@ def read_labels(
     odd = [label for label in found if label.casefold() in _TOTAL and label not in listed]
     if odd and dim in ("age", "sex") and len(odd) == len(found):
         raise SchemaError(
-            f"column {column!r}: expected labels of {dim}, got {shown(odd)} alone; leave the "
-            "column out: columns=[...] names those that count"
+            f"column {column!r}: expected labels of {dim}, got {shown(odd)} alone; read a "
+            "table with the parts"
+            + ("" if dim == "age" else ", or leave the column out: columns=[...]")
         )
     if odd and len(odd) < len(found):
         raise SchemaError(

@@ -64,12 +64,18 @@ def read_rows(
     """
     frame = _frame(table)
     names = _columns(frame, columns, value)
-    for keyword, given in (("codes", codes), ("drop_totals", totals)):
+    options: dict[str, Any] = {"codes": codes, "drop_totals": totals}
+    for keyword, given in options.items():
         odd = [dim for dim in given if dim not in names]
-        if odd:
+        if odd or not isinstance(given, Mapping):
             raise SchemaError(
                 f"{keyword}: expected dims of the table, {list(names)}, got {odd}; columns= says "
                 "which column holds which dim"
+            )
+    for dim, pairs in options["codes"].items():
+        if not isinstance(pairs, Mapping):
+            raise SchemaError(
+                f"codes: {dim!r}: expected {{label: label}}, got {type(pairs).__name__} {pairs!r}"
             )
     counts = _counts(frame[value], value)
     labels: dict[str, Labels] = {}
@@ -84,7 +90,8 @@ def read_rows(
         if dim == "date":
             dates = np.array([instant(label, column) for label in found])[rows]
             continue
-        listed = [text(label) for label in totals.get(dim, ())]
+        several = options["drop_totals"].get(dim, ())
+        listed = [text(label) for label in ([several] if isinstance(several, str) else several)]
         labels[dim] = read_labels(dim, column, rows, found, totals=listed, open_ended=open_ended)
         same[dim] = labels[dim].place
         if own:
@@ -150,7 +157,15 @@ def _columns(
     if lacking:
         raise SchemaError(
             f"table: no column(s) {shown(lacking)}; it has {shown(have, 12)}; columns={{dim: "
-            "column}} and value= say where they are"
+            "column} and value= say where they are"
+        )
+    used = [*names.values(), value]
+    twice = sorted({name for name in used if used.count(name) > 1})
+    if twice:
+        raise SchemaError(
+            f"columns: expected each column once, got {twice} for "
+            f"{[dim for dim, name in names.items() if name in twice]}"
+            + (" and as value" if value in twice else "")
         )
     if "age" not in names:
         raise SchemaError(
