@@ -193,6 +193,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("sex_ratio_score", (), "per 100 women", "mean change of sex ratios", 0.0),
     VariableSpec("age_sex_accuracy", (), "1", "UN age-sex accuracy index", 0.0),
     VariableSpec("sawtooth_index", (), "1", "groups from 0 over their neighbours", 0.0),
+    VariableSpec("roughness", (), "1", "steps between groups off a smooth course", 0.0),
     VariableSpec("gross_migraproduction", (), "1", "moves of a lifetime without deaths", 0.0),
     VariableSpec("peak_age", (), "years", "age of the largest rate, from 15 to 64"),
     VariableSpec("peak_rate", (), "1/year", "the largest rate, from 15 to 64", 0.0),
