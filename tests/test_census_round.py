@@ -147,6 +147,8 @@ def test_any_order_and_form_and_nobody_is_lost(tmp_path_factory, seed, columns, 
         (["0 a 4 años", "5 a 9 años", "10 años y más"], [0, 5, 10], np.inf),
         (["0-4", "5-9 years", "10 years and over"], [0, 5, 10], np.inf),
         ([0, 5, 10.0, 15], [0, 5, 10, 15], np.inf),
+        (["0", "5", "10", "15+"], [0, 5, 10, 15], np.inf),
+        (["0", "1", "2", "3+"], [0, 1, 2, 3], np.inf),
         (["0", "1-4", "5-9", "10-14"], [0, 1, 5, 10], 5),
         (["100-104", "105-109", "110+"], [100, 105, 110], np.inf),
     ],
@@ -157,6 +159,18 @@ def test_age_labels(labels, lower, last):
     assert people["age"].values.tolist() == lower
     assert float(people["age_width"][-1]) == last
     assert people.values.tolist() == list(range(len(labels), 0, -1))
+
+
+def test_packaged_rounds_come_back():
+    for name in ("new_england_1950", "bombay_1941"):
+        population = mp.datasets.load(name)["population"]
+        frame = population.to_series().reset_index()
+        frame["time"] = float(population["time"])
+        again = mp.census.round(frame)["population"]
+        want = population.sel({d: again[d].values for d in population.dims})
+        assert again["age_width"].values.tolist() == want["age_width"].values.tolist()
+        np.testing.assert_array_equal(again.transpose(*want.dims), want)
+        assert float(again["time"]) == float(want["time"])
 
 
 def test_single_years_without_an_open_group():
@@ -282,6 +296,7 @@ def test_rows_that_are_missing():
         ("age", "999+", ["'age'", r"\['999\+'\] in 1 row", "'unknown'"]),
         ("age", "20-24", ["'age'", r"\['15\+'\] in 18 row", "hold other age groups"]),
         ("age", "12-16", ["'age'", "overlaps"]),
+        ("age", "7", ["'age'", r"\['5-9'\] in 18 row", "hold other age groups"]),
         ("country", np.nan, ["'country'", "no label"]),
         ("country", "World", ["'country'", r"\['World'\] in 1 row", "drop_totals"]),
     ],

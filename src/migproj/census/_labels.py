@@ -213,15 +213,19 @@ def _ages(
             f"column {column!r}: {shown(old)} in {number(old)} row(s) is no age; if it means "
             f"unknown, pass codes={{'age': {{{old[0]!r}: 'unknown'}}}}"
         )
-    distinct = sorted(set(read.values()), key=lambda pair: (pair[0], -(pair[1] or pair[0] + 1)))
-    bare = all(high is None for _low, high in distinct)
+    distinct = sorted(set(read.values()), key=lambda pair: pair[0])
+    opens = [low for low, high in distinct if high == float("inf")]
+    # Numbers, and at most one group of all older ages: lower bounds. Else a number is one year.
+    bare = all(high is None or high == float("inf") for _low, high in distinct) and (
+        not opens or [low for low, _high in distinct if low >= opens[0]] == opens
+    )
     if not bare:
         read = {label: (low, high or low + 1.0) for label, (low, high) in read.items()}
         _check_apart(column, read, number)
         distinct = sorted(set(read.values()))
     try:
         groups = groups_of(
-            age_coords([low for low, _ in distinct], open_ended=open_ended)
+            age_coords([low for low, _ in distinct], open_ended=open_ended or bool(opens))
             if bare
             else age_coords([_printed(low, high) for low, high in distinct]),
             "ages",
