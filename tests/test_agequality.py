@@ -98,18 +98,48 @@ def test_extremes():
     np.testing.assert_allclose(of.sawtooth_index(saw), 1.2, rtol=1e-12)
 
 
+def test_roughness_is_what_loess_gives():
+    """At each step a weighted parabola through the nearest three quarters, one by one."""
+    counts = mp.regroup_ages(people(3), range(0, 90, 5))
+    closed = counts.isel(age=slice(4, -1)).values  # 20-24 to 80-84
+    steps = np.diff(closed)
+    at = np.arange(steps.shape[-1])
+    smooth = np.empty_like(steps)
+    for k in at:
+        away = abs(at - k)
+        weight = (1 - np.minimum(away / np.sort(away)[int(0.75 * len(at)) - 1], 1) ** 3) ** 3
+        for cell in np.ndindex(steps.shape[:-1]):
+            fit = np.polyfit(at, steps[cell], 2, w=np.sqrt(weight))
+            smooth[(*cell, k)] = np.polyval(fit, k)
+    smooth *= steps.sum(axis=-1, keepdims=True) / smooth.sum(axis=-1, keepdims=True)
+    want = abs(steps / smooth - 1).mean(axis=-1)
+    np.testing.assert_allclose(of.roughness(counts), want, rtol=1e-9)
+    wide = of.roughness(counts, ages=(0, 84), span=1.0)
+    assert wide.dims == ("country", "sex")
+    line = xr.DataArray(
+        np.arange(1000.0, 100.0, -50.0), dims="age", coords=mp.age_coords(range(0, 90, 5))
+    )
+    assert of.roughness(line) < 1e-12
+    assert of.roughness(0 * line + 100) == 0
+    assert "roughness" not in mp.age_quality(counts.sel(age=slice(40, 60)))
+    with says(mp.SchemaError, "four steps or more"):
+        of.roughness(counts, ages=(20, 44))
+    with says(mp.SchemaError, "span: expected a share"):
+        of.roughness(counts, span=2)
+
+
 def test_report_of_what_there_is():
     counts = people()
     whole = mp.age_quality(counts)
     assert set(whole) == {
         "whipple_index", "myers_index", "bachi_index", "coale_li_index", "spoorenberg_index",
-        "digit_shares", "age_ratio_score", "sawtooth_index", "sex_ratio_score",
+        "digit_shares", "age_ratio_score", "sawtooth_index", "roughness", "sex_ratio_score",
         "age_sex_accuracy",
     }  # fmt: skip
     assert all(array.attrs["meaning"] for array in whole.values())
     groups = mp.age_quality(mp.regroup_ages(counts, range(0, 85, 5)))
     assert set(groups) == {
-        "age_ratio_score", "sawtooth_index", "sex_ratio_score", "age_sex_accuracy"
+        "age_ratio_score", "sawtooth_index", "roughness", "sex_ratio_score", "age_sex_accuracy"
     }  # fmt: skip
     to_70 = mp.regroup_ages(counts, [*range(70), 70])
     assert "coale_li_index" not in mp.age_quality(to_70)

@@ -46,6 +46,7 @@ FLOW = [
     ["streams"],
     ["indicators"],
     ["scenarios"],
+    ["census"],
     ["datasets"],
     ["plot"],
     ["example"],

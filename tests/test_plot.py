@@ -10,7 +10,7 @@ import migproj as mp
 mpl.use("agg")
 from matplotlib import pyplot
 
-from migproj.plot import age_profile, stock_lines
+from migproj.plot import age_profile, age_quality, stock_lines
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +60,62 @@ def test_more_birthplaces_than_colours_are_told_apart():
 def test_one_dim_too_many(net):
     with pytest.raises(mp.SchemaError, match=r"expected 'age' and one more dim.*sum\('sex'\)"):
         age_profile(net.expand_dims(sex=["female", "male"]).transpose("birthplace", "sex", "age"))
+
+
+@pytest.fixture
+def people():
+    """Two countries by single years, the second one heaped on tens."""
+    level = 1000 * np.exp(-0.02 * np.arange(101)) * np.ones((2, 2, 1))
+    level[1] *= np.where(np.arange(101) % 10 == 0, 4.0, 0.7)
+    coords = {"country": ["A", "B"], "sex": ["female", "male"], **mp.age_coords(range(101))}
+    return xr.DataArray(level, dims=("country", "sex", "age"), coords=coords)
+
+
+def dots(ax):
+    return [line for line in ax.get_lines() if line.get_linestyle() == "None"]
+
+
+def test_age_quality_draws_every_score(people):
+    report = mp.age_quality(people)
+    axes = age_quality(report)
+    titles = [ax.get_title() for ax in axes]
+    assert sorted(titles) == sorted(report)
+    assert titles[-1] == "digit_shares"
+    assert len(axes[0].figure.axes) == len(axes)
+    for name, ax in zip(titles[:-1], axes, strict=False):
+        assert [tick.get_text() for tick in ax.get_yticklabels()] == ["A", "B"], name
+        drawn = np.array([line.get_xdata() for line in dots(ax)])
+        want = report[name].values.T if "sex" in report[name].dims else [report[name].values]
+        np.testing.assert_array_equal(drawn, want)
+    whipple = axes[titles.index("whipple_index")]
+    assert [line.get_label() for line in dots(whipple)] == ["female", "male"]
+    # B is beyond 175: all four worse bands are to be seen.
+    assert len(whipple.patches) == 4
+    lines = [line for line in axes[-1].get_lines() if not line.get_label().startswith("_")]
+    assert [line.get_label() for line in lines] == ["A, female", "A, male", "B, female", "B, male"]
+    np.testing.assert_array_equal(lines[2].get_ydata(), report["digit_shares"][1, 0])
+
+
+def test_age_quality_of_one_population_in_groups(people):
+    groups = mp.regroup_ages(people.isel(country=[0], sex=0, drop=True), range(0, 85, 5))
+    report = mp.age_quality(groups)
+    _figure, given = pyplot.subplots(1, 3)
+    axes = age_quality(report, axes=given)
+    assert axes == list(given)
+    assert [ax.get_title() for ax in axes] == list(report)
+    assert all(len(dots(ax)) == 1 for ax in axes)
+    # Sound ages: no worse band of the sawtooth.
+    assert not axes[list(report).index("sawtooth_index")].patches
+
+
+def test_age_quality_of_what_is_no_report(people):
+    with pytest.raises(mp.SchemaError, match="report: expected the Dataset of scores.*DataArray"):
+        age_quality(people)
+    with pytest.raises(mp.SchemaError, match="report: expected the Dataset of scores"):
+        age_quality(people.to_dataset(name="population"))
+    report = mp.age_quality(people)
+    with pytest.raises(mp.SchemaError, match="axes: expected 11, one for each"):
+        age_quality(report, axes=[])
+    many = xr.concat([report, report], xr.DataArray([1, 2], dims="round", name="round"))
+    with pytest.raises(mp.SchemaError, match="one dim besides 'sex'.*isel"):
+        age_quality(many)

@@ -22,6 +22,7 @@ __all__ = [
     "coale_li_index",
     "digit_index",
     "digit_shares",
+    "roughness",
     "sawtooth_index",
     "sex_ratio_score",
     "spoorenberg_index",
@@ -477,6 +478,91 @@ def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)
     return named(ratio.mean("age", skipna=False), "sawtooth_index")
 
 
+def roughness(
+    population: xr.DataArray, *, ages: tuple[int, int] | None = None, span: float = 0.75
+) -> xr.DataArray:
+    r"""How far the steps between five-year groups are off a smooth course of steps.
+
+    Parameters
+    ----------
+    population : DataArray (..., age)
+        Population (persons) in five-year groups. The open-ended group is not read.
+    ages : tuple of int, optional
+        First and last age of the groups read. Default: from 20 to the last closed group.
+    span : float
+        Share of the steps that a local fit reads, above 0 and up to 1.
+
+    Returns
+    -------
+    DataArray "roughness" (...)
+        0 where steps run along a parabola; above 0.2 groups may want smoothing, above 0.5 they do.
+
+    Raises
+    ------
+    SchemaError
+        If the groups are not of five years, or `ages` and `span` leave fewer than four steps to a
+        fit.
+
+    Notes
+    -----
+    .. math:: \operatorname{mean} \left| \frac{d_x - s_x}{s_x} \right|, \quad
+              d_x = P_{x+5} - P_x
+
+    with s the steps smoothed by local regression (loess): at each one a parabola through the
+    nearest ones, by least squares with weights :math:`(1 - (|z|/h)^3)^3` that fall to 0 at the
+    farthest of them; rescaled to the sum of d. It is large where a step of about 0 is expected,
+    whatever the data: look at the ages.
+
+    References
+    ----------
+    Riffe et al. (2019), *DemoTools: An R package of tools for aggregate demographic analysis*
+    (``check_heaping_roughness``, whose loess is interpolated); Cleveland (1979), "Robust locally
+    weighted regression and smoothing scatterplots", *JASA* 74:829-836.
+
+    Examples
+    --------
+    >>> import migproj as mp, numpy as np, xarray as xr
+    >>> people = xr.DataArray(1000 * np.exp(-0.1 * np.arange(18)), dims="age",
+    ...                       coords=mp.age_coords(range(0, 90, 5)))
+    >>> heaped = people * xr.where(people["age"] % 10 == 0, 1.03, 1.0)
+    >>> [round(float(mp.indicators.roughness(x)), 2) for x in (people, heaped)]
+    [0.0, 0.28]
+    """
+    counts, groups = _five_years(population, 3)
+    lower = np.array(groups.lower[: counts.sizes["age"]])
+    low, high = ages or (20, int(lower[-1]) + 4)
+    chosen = np.flatnonzero((lower >= low) & (lower + 4 <= high))
+    if not 0 < span <= 1:
+        raise SchemaError(f"span: expected a share above 0 and up to 1, got {span!r}")
+    near = int((len(chosen) - 1) * span + 1e-5)
+    if near < 4:
+        raise SchemaError(
+            f"ages: expected groups within {(low, high)} with four steps or more to a local fit, "
+            f"got {len(chosen)} closed groups at a span of {span:g}; widen them, or raise span="
+        )
+    steps = counts.isel(age=chosen).diff("age")
+    smooth = xr.dot(
+        steps, xr.DataArray(_loess(len(chosen) - 1, near), dims=("fit", "age")), dim="age"
+    ).rename(fit="age")
+    whole = smooth.sum("age", skipna=False)
+    smooth = smooth * (steps.sum("age", skipna=False) / whole).where(whole != 0, 1.0)
+    off = abs(steps - smooth)
+    off = (off / abs(smooth.where(smooth != 0))).where(off != 0, 0.0)
+    return named(off.mean("age", skipna=False), "roughness")
+
+
+def _loess(size: int, near: int) -> npt.NDArray[np.float64]:
+    """What each of `size` evenly spaced values adds to the local parabola at each place."""
+    weights = np.empty((size, size))
+    for k in range(size):
+        z = np.arange(size) - float(k)
+        reach = np.sort(abs(z))[near - 1]
+        root = np.sqrt((1 - np.minimum(abs(z) / reach, 1) ** 3) ** 3)
+        powers = np.vander(z, 3, increasing=True)
+        weights[k] = (np.linalg.pinv(powers * root[:, None]) * root)[0]
+    return weights
+
+
 #: What the scores say, for the report.
 _MEANINGS = {
     "whipple_index": "100 no heaping on 0 and 5; < 105 highly accurate, < 110 fairly accurate, "
@@ -489,6 +575,7 @@ _MEANINGS = {
     "sex_ratio_score": "mean change of the sex ratio from group to group, per 100 women",
     "age_sex_accuracy": "< 20 accurate, < 40 inaccurate, else highly inaccurate (UN)",
     "sawtooth_index": "1 no preference for ages that start a decade, from 40 to 79",
+    "roughness": "0 groups change evenly; > 0.2 may want smoothing, > 0.5 do (DemoTools)",
 }
 
 
@@ -505,9 +592,9 @@ def age_quality(population: xr.DataArray) -> xr.Dataset:
     Dataset
         (..., [sex]) Of single years ``whipple_index``, ``myers_index``, ``bachi_index``,
         ``coale_li_index``, ``spoorenberg_index`` and ``digit_shares`` (..., digit); of five-year
-        groups (single years summed) ``age_ratio_score``, ``sawtooth_index``, and with both sexes
-        ``sex_ratio_score`` and ``age_sex_accuracy``. What a score says is its attribute
-        ``meaning``. Scores that need older ages than there are, are left out.
+        groups (single years summed) ``age_ratio_score``, ``sawtooth_index``, ``roughness``, and
+        with both sexes ``sex_ratio_score`` and ``age_sex_accuracy``. What a score says is its
+        attribute ``meaning``. Scores that need other ages than there are, are left out.
 
     Raises
     ------
@@ -561,6 +648,8 @@ def age_quality(population: xr.DataArray) -> xr.Dataset:
     by_group = {"age_ratio_score": age_ratio_score}
     if top >= 55:
         by_group["sawtooth_index"] = sawtooth_index
+    if top - max(20, groups.lower[0]) >= 35:
+        by_group["roughness"] = roughness
     if "sex" in population.dims and population.sizes["sex"] == 2:
         by_group |= {"sex_ratio_score": sex_ratio_score, "age_sex_accuracy": age_sex_accuracy}
     found |= {name: make(grouped) for name, make in by_group.items()}

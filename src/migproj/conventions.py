@@ -59,6 +59,23 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("population", _SEX_AGE, "persons", "population at an instant", 0.0),
     VariableSpec("stock", _SEX_AGE, "persons", "people of one birthplace at an instant", 0.0),
     VariableSpec("native_born", _SEX_AGE, "persons", "population less the foreign-born stocks"),
+    # what making a round of a table moved
+    VariableSpec(
+        "unknown_age_distributed", ("sex",), "persons", "of unknown age, given ages pro rata", 0.0
+    ),
+    VariableSpec(
+        "unknown_sex_distributed", _AGE, "persons", "of unknown sex, given sexes pro rata", 0.0
+    ),
+    VariableSpec(
+        "unknown_age_and_sex_distributed", (), "persons", "of neither known, given both", 0.0
+    ),
+    VariableSpec(
+        "birthplace_distributed", _SEX_AGE, "persons", "of others, given known birthplaces", 0.0
+    ),
+    VariableSpec(
+        "coverage_adjustment", _SEX_AGE, "persons", "corrected for coverage less enumerated"
+    ),
+    VariableSpec("date_adjustment", _SEX_AGE, "persons", "at the common date less at the census"),
     # life tables
     VariableSpec("mx", _AGE, "1/year", "death rate", 0.0),
     VariableSpec("ax", _AGE, "years", "years lived in the group by those who die in it", 0.0),
@@ -182,6 +199,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("sex_ratio_score", (), "per 100 women", "mean change of sex ratios", 0.0),
     VariableSpec("age_sex_accuracy", (), "1", "UN age-sex accuracy index", 0.0),
     VariableSpec("sawtooth_index", (), "1", "groups from 0 over their neighbours", 0.0),
+    VariableSpec("roughness", (), "1", "steps between groups off a smooth course", 0.0),
     VariableSpec("gross_migraproduction", (), "1", "moves of a lifetime without deaths", 0.0),
     VariableSpec("peak_age", (), "years", "age of the largest rate, from 15 to 64"),
     VariableSpec("peak_rate", (), "1/year", "the largest rate, from 15 to 64", 0.0),
