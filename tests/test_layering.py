@@ -42,6 +42,7 @@ FLOW = [
     ["world"],
     ["mirror"],
     ["intensity"],
+    ["ageheaping", "ageratios"],
     ["agequality"],
     ["streams"],
     ["indicators"],

@@ -9,17 +9,19 @@ import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match, check_lacks, check_sexes
 from migproj._diagnostics import finding, warn_findings
-from migproj.agequality import (
-    age_ratio_score,
-    age_sex_accuracy,
+from migproj.ageheaping import (
     coale_li_index,
     digit_index,
     digit_shares,
+    spoorenberg_index,
+    whipple_index,
+)
+from migproj.ageratios import (
+    age_ratio_score,
+    age_sex_accuracy,
     roughness,
     sawtooth_index,
     sex_ratio_score,
-    spoorenberg_index,
-    whipple_index,
 )
 from migproj.ages import groups_of
 from migproj.conventions import FEMALE, MALE
