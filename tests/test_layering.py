@@ -46,6 +46,7 @@ FLOW = [
     ["indicators"],
     ["scenarios"],
     ["datasets"],
+    ["migrationmodels"],
     ["plot"],
     ["example"],
     ["cli"],

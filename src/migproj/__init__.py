@@ -20,6 +20,7 @@ from migproj.errors import (
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
+from migproj.migrationmodels import model_migration_schedule
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -72,6 +73,7 @@ __all__ = [
     "life_table",
     "lifetime_migration",
     "log_quadratic",
+    "model_migration_schedule",
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",
