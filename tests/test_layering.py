@@ -33,6 +33,7 @@ FLOW = [
     ["netmigration"],
     ["birthplace", "reconciliation", "relatives", "residence", "rounds", "vital"],
     ["_steps", "schedules"],
+    ["distribution"],
     ["_migration"],
     ["_components"],
     ["projection"],

@@ -10,6 +10,7 @@ from migproj.closing import extend_mortality
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
 from migproj.decomposition import abridge_life_table, decompose_life_expectancy
+from migproj.distribution import distribute_flows, distribute_migration, regroup_schedule
 from migproj.errors import (
     AlignmentError,
     DataQualityWarning,
@@ -58,6 +59,8 @@ __all__ = [
     "datasets",
     "decimal_year",
     "decompose_life_expectancy",
+    "distribute_flows",
+    "distribute_migration",
     "emigrants_from_children",
     "ensemble",
     "extend_mortality",
@@ -85,6 +88,7 @@ __all__ = [
     "reconcile_margins",
     "redistribute_open_group",
     "regroup_ages",
+    "regroup_schedule",
     "residence_migration",
     "restore_arrivals",
     "rogers_castro",

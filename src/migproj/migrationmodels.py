@@ -74,7 +74,7 @@ def model_migration_schedule(
     table = load("un_migration_families")["parameters"]
     for name, value, dim in (("family", family, "family"), ("direction", direction, "direction")):
         able = table[dim].values.tolist()
-        if not isinstance(value, str) or value not in able:
+        if value not in able:
             raise SchemaError(f"{name}: expected one of {able}, got {value!r}")
     groups = as_groups(ages)
     single = AgeGroups(tuple(range(_YEARS)), (*([1.0] * (_YEARS - 1)), float("inf")))
