@@ -14,6 +14,7 @@ FLOW = [
     ["_checks", "_jit"],
     ["_beside", "_choices", "_diagnostics", "_kernels"],
     ["_apply"],
+    ["_rogerscastro"],
     ["_draws", "_periods", "_random", "ages"],
     ["lifetable"],
     ["corrections", "ensemble", "testing"],

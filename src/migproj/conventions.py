@@ -86,6 +86,8 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec(
         "parameters", ("parameter",), "1", "of a migration schedule, each in its own unit"
     ),
+    VariableSpec("standard_error", ("parameter",), "1", "of parameters, each in its own unit", 0.0),
+    VariableSpec("deviance", (), "1", "Poisson deviance of a fit", 0.0),
     VariableSpec("fitted", _AGE, "1/year", "rates of the schedule that fits best", 0.0),
     VariableSpec("converged", (), "1", "whether a fit ended before its limit of steps"),
     VariableSpec("rmse", (), "1/year", "root mean square error of a fit", 0.0),
