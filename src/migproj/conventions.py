@@ -186,7 +186,16 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("fall_age", (), "years", "age of the largest fall after the peak"),
     VariableSpec("fall", (), "1/year^2", "the largest fall of the rate after the peak", 0.0),
     VariableSpec("asymmetry", (), "1", "largest rise over largest fall", 0.0),
-    VariableSpec("peak_share", (), "1", "share of all moves within 5 years of the peak", 0.0, 1.0),
+    VariableSpec("peak_share", (), "1", "share of all moves within years of the peak", 0.0, 1.0),
+    # the shape of a migration schedule
+    VariableSpec("peak_breadth", (), "1", "moves within years of the peak", 0.0),
+    VariableSpec("peaking", (), "years", "mu2 of a migration schedule"),
+    VariableSpec("labour_peak_age", (), "years", "age at which the labour force moves most"),
+    VariableSpec("child_dependency", (), "1", "level of children over that of the labour force"),
+    VariableSpec("labour_dependency", (), "1", "level of the labour force over that of children"),
+    VariableSpec("labour_asymmetry", (), "1", "slope of rise over slope of fall, labour force"),
+    VariableSpec("regularity", (), "1", "slope of children over that of the labour force's fall"),
+    VariableSpec("retirement_asymmetry", (), "1", "slope of rise over slope of fall, retirement"),
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
     VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),

@@ -85,7 +85,7 @@ def rogers_castro(
     check_dims("parameters", parameters, "parameter")
     check_lacks("parameters", parameters, "age", "select one label; ages are given by themselves")
     check_finite("parameters", parameters)
-    components = _components_of(parameters)
+    components = components_of(parameters)
     labels = list(itertools.chain.from_iterable(components))
     points = _points("ages", _labels_of(ages))
     rates: xr.DataArray = xr.apply_ufunc(
@@ -293,7 +293,7 @@ def _check_pair(counts: xr.DataArray, exposure: xr.DataArray) -> None:
             )
 
 
-def _components_of(parameters: xr.DataArray) -> tuple[tuple[str, ...], ...]:
+def components_of(parameters: xr.DataArray) -> tuple[tuple[str, ...], ...]:
     """The components whose parameters are there; each has all of its own."""
     if "parameter" not in parameters.indexes:
         raise SchemaError(
