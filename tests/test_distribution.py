@@ -146,6 +146,28 @@ def test_a_rule_is_that_of_a_projection(rng):
         np.testing.assert_allclose(got, want.transpose("sex", "age"), rtol=1e-11)
 
 
+def test_a_rule_over_periods_of_their_own_widths(rng):
+    """In any order of dims; each period's years are those that the total says."""
+    people = array(rng, 1e3, 1e5, "country", "sex", "age")
+    inflow, outflow = (shares(rng, "sex", "age", over="age") for _ in range(2))
+    rule = mp.flow_difference(inflow, outflow, intercept=0.01, slope_gain=0.5, slope_loss=0.2)
+    total = xr.DataArray(
+        rng.uniform(-1e3, 1e3, (2, 3)),
+        dims=("period", "country"),
+        coords={"period": [2000.0, 2005.0], "country": ["A", "B", "C"]},
+    ).assign_coords(period_width=("period", [5.0, 10.0]))
+    got = mp.distribute_migration(total.T, rule, population=people.T)
+    assert got.dims == ("country", "period", "sex", "age")
+    for p, years in enumerate((5, 10)):
+        one = total.isel(period=p, drop=True).drop_vars("period_width")
+        want = mp.distribute_migration(one, rule, population=people, interval=years)
+        np.testing.assert_allclose(got.isel(period=p), want, rtol=1e-12, atol=1e-9)
+    holed = people.where(people["country"] != "B")
+    part = mp.distribute_migration(total, rule, population=holed)
+    assert part.sel(country="B").isnull().all()
+    assert part.sel(country=["A", "C"]).notnull().all()
+
+
 def test_where_nobody_lives_there_is_nobody_to_leave(rng):
     people = array(rng, 1e3, 1e5, "country", "sex", "age")
     people[1] = 0.0

@@ -86,8 +86,6 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec(
         "parameters", ("parameter",), "1", "of a migration schedule, each in its own unit"
     ),
-    VariableSpec("standard_error", ("parameter",), "1", "of parameters, each in its own unit", 0.0),
-    VariableSpec("deviance", (), "1", "Poisson deviance of a fit", 0.0),
     VariableSpec("fitted", _AGE, "1/year", "rates of the schedule that fits best", 0.0),
     VariableSpec("converged", (), "1", "whether a fit ended before its limit of steps"),
     VariableSpec("rmse", (), "1/year", "root mean square error of a fit", 0.0),
@@ -187,7 +185,9 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("fall", (), "1/year^2", "the largest fall of the rate after the peak", 0.0),
     VariableSpec("asymmetry", (), "1", "largest rise over largest fall", 0.0),
     VariableSpec("peak_share", (), "1", "share of all moves within years of the peak", 0.0, 1.0),
-    # the shape of a migration schedule
+    # migration schedules: fits to counts, and shapes
+    VariableSpec("standard_error", ("parameter",), "1", "of parameters, each in its own unit", 0.0),
+    VariableSpec("deviance", (), "1", "Poisson deviance of a fit", 0.0),
     VariableSpec("peak_breadth", (), "1", "moves within years of the peak", 0.0),
     VariableSpec("peaking", (), "years", "mu2 of a migration schedule"),
     VariableSpec("labour_peak_age", (), "years", "age at which the labour force moves most"),
