@@ -50,8 +50,14 @@ _WITHIN: Final = {
 }
 #: What a penalty draws shapes to: the fundamental schedule, and a hump at 65.
 _TYPICAL: Final = {
-    **{"alpha1": 0.1, "alpha2": 0.1, "mu2": 20.0, "lambda2": 0.4},
-    **{"alpha3": 0.7, "mu3": 75.0, "lambda3": 0.15, "lambda4": 0.03},
+    "alpha1": 0.1,
+    "alpha2": 0.1,
+    "mu2": 20.0,
+    "lambda2": 0.4,
+    "alpha3": 0.7,
+    "mu3": 75.0,
+    "lambda3": 0.15,
+    "lambda4": 0.03,
 }
 #: The least distance of a start from those bounds, of the distance between them.
 _EDGE: Final = 1e-3
