@@ -163,11 +163,10 @@ def fit_rogers_castro(
 
     with counts y, exposure E, the penalty κ and shapes θ: the Poisson deviance, and what draws to
     the shapes θ⁰. Over the logarithms of the parameters a trust region with exact derivatives
-    searches. So that components keep their meaning, parameters are
-    looked for between bounds: ``mu2`` from 1 to 50 and ``mu3`` from 50 to 120 years, ``alpha1``
-    to ``alpha3``, ``lambda2`` and ``lambda3`` from 0.001 to 5, ``lambda4`` from 0.001 to 0.5,
-    and levels from 1e-12 to 1e6 times the highest rate (of counts, the rate of all ages). There
-    are several minima: the search
+    searches. So that components keep their meaning, parameters are looked for between bounds:
+    ``mu2`` from 1 to 50 and ``mu3`` from 50 to 120 years, ``alpha1`` to ``alpha3``, ``lambda2``
+    and ``lambda3`` from 0.001 to 5, ``lambda4`` from 0.001 to 0.5, and levels from 1e-12 to 1e6
+    times the highest rate (of counts, the rate of all ages). There are several minima: the search
     starts from humps at the peaks of the rates and slopes of several sizes, with the levels
     that fit each best, and the best end of the most promising starts is kept. That it is the
     lowest of all is not certain. Where the rates do not show a component, different parameters
