@@ -27,6 +27,8 @@ NAMES = [
     "manila_1970",
     "new_england_1950",
     "new_england_1960",
+    "rogers_castro_models",
+    "un_migration_families",
     "us_1950",
     "us_1960",
 ]
@@ -372,3 +374,32 @@ def test_india_is_as_published(reference):
         assert here.sel(time=1921).item() == row.pop_1921
         assert here.sel(time=1931).item() == row.pop_1931
     assert set(frame["sr"]) == {table["survival"].item()}
+
+
+def test_schedules_are_as_published(reference):
+    frame = pd.read_csv(reference / "migest" / "rc_model_parameters.csv")
+    table = datasets.load("rogers_castro_models")["parameters"]
+    short = ["fund", "ws", "ld", "hd", "ylfe", "olfe", "ldllfe"]
+    named = dict(zip(short, table["schedule"].values, strict=True))
+    for row in frame.itertuples():
+        for sex in ("female", "male") if row.sex == "both" else (row.sex,):
+            here = {"schedule": named[row.schedule_abb], "sex": sex, "parameter": row.param}
+            assert table.sel(here).item() == row.value
+    # The fundamental schedule, of both, stands under each.
+    assert table.size == len(frame) + 7
+
+
+def test_families_are_as_distributed(reference):
+    frame = pd.read_csv(reference / "demotools/mig_models/un_params_in.csv")
+    data = datasets.load("un_migration_families")
+    table = data["parameters"]
+    assert "CC BY-SA" in data.attrs["licence"]
+    assert table.size == len(frame)
+    for row in frame.itertuples():
+        here = {
+            "family": row.family.lower().replace("labor", "labour"),
+            "direction": {"Inmigration": "in", "Emigration": "out"}[row.mig_sign],
+            "sex": row.sex.lower(),
+            "parameter": row.param,
+        }
+        assert table.sel(here).item() == row.median

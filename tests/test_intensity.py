@@ -107,8 +107,68 @@ def test_profiles_of_migest(reference):
     rise, fall = (int(profile[f"{name}_age"][0]) for name in ("rise", "fall"))
     steep = (one[rise] - one[rise - 1]) / (one[fall - 1] - one[fall])
     np.testing.assert_allclose(profile["asymmetry"][0], steep, rtol=1e-12)
-    # Their breadth is of other sums of the same eleven ages (1.3 and 0.3 % apart).
-    np.testing.assert_allclose(100 * profile["peak_share"], theirs["peak_share"], rtol=0.014)
+
+
+@pytest.mark.parametrize("breadth", [3, 5])
+def test_breadths_of_migest_are_a_year_too_young(reference, breadth):
+    """It sums the ages from breadth + 1 below the peak to breadth - 1 above it."""
+    folder = reference / "migest"
+    given = pd.read_csv(folder / "input_ipumsi_age.csv").set_index(["sample", "age"]).to_xarray()
+    rate = given["migrants"] / given["population"]
+    rate = rate.assign_coords(age_width=("age", np.ones(rate.sizes["age"])))
+    theirs = pd.read_csv(folder / "index_age.csv")
+    theirs = theirs[theirs["breadth"] == breadth].drop_duplicates("sample").set_index("sample")
+    got = mp.indicators.age_profile(rate, breadth=breadth)
+    for sample, row in theirs.iterrows():
+        one, own = rate.sel(sample=sample).values, got.sel(sample=sample)
+        peak = int(row["peak_age"])
+        low, high = peak - breadth, peak + breadth
+        np.testing.assert_allclose(100 * one[low - 1 : high].sum(), row["peak_breadth"])
+        np.testing.assert_allclose(own["peak_breadth"], one[low : high + 1].sum(), rtol=1e-12)
+        np.testing.assert_allclose(
+            own["peak_share"] * own["gross_migraproduction"], own["peak_breadth"], rtol=1e-12
+        )
+        np.testing.assert_allclose(row["peak_share"], row["peak_breadth"] / row["gmr"])
+    with says(mp.SchemaError, "breadth: expected years of 0 or more, got -1"):
+        mp.indicators.age_profile(rate, breadth=-1)
+
+
+def test_schedule_profiles_of_migest(reference):
+    folder = reference / "migest"
+    keys = ["schedule", "sex"]
+    rows = pd.read_csv(folder / "rc_model_parameters.csv")
+    table = rows.set_index([*keys, "param"])["value"].to_xarray().rename(param="parameter")
+    got = mp.indicators.schedule_profile(table)
+    theirs = pd.read_csv(folder / "index_age_rc.csv").set_index(keys).to_xarray()
+    for ours, name in (
+        ("peaking", "peaking"),
+        ("child_dependency", "child_dependency"),
+        ("labour_dependency", "labor_dependency"),
+        ("labour_asymmetry", "labor_asymmetry"),
+        ("regularity", "regularity"),
+    ):
+        xr.testing.assert_allclose(got[ours].drop_attrs(), theirs[name].rename(ours), rtol=1e-13)
+    assert got["labour_peak_age"].attrs["units"] == "years"
+
+
+def test_the_labour_force_peaks_where_it_says():
+    values = {"a1": 0.0, "alpha1": 0.1, "a2": 0.06, "alpha2": 0.1, "mu2": 20.0, "lambda2": 0.4}
+    parameters = xr.DataArray(
+        list(values.values()), dims="parameter", coords={"parameter": list(values)}
+    )
+    got = mp.indicators.schedule_profile(parameters)
+    ages = np.arange(15, 40, 0.001)
+    highest = ages[int(mp.rogers_castro(parameters, ages).argmax("age"))]
+    np.testing.assert_allclose(got["labour_peak_age"], highest, atol=1e-3)
+    # Nothing is divided by nothing.
+    assert np.isnan(got["labour_dependency"])
+    assert "retirement_asymmetry" not in got
+    late = {"a3": 1e-4, "alpha3": 0.7, "mu3": 65.0, "lambda3": 0.14}
+    more = xr.DataArray(list(late.values()), dims="parameter", coords={"parameter": list(late)})
+    both = mp.indicators.schedule_profile(xr.concat([parameters, more], "parameter"))
+    np.testing.assert_allclose(both["retirement_asymmetry"], 0.2)
+    with says(mp.SchemaError, "parameters: dim 'parameter'", "lacks"):
+        mp.indicators.schedule_profile(parameters[:-1])
 
 
 def test_indices_by_hand(flows, people):

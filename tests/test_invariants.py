@@ -526,6 +526,13 @@ CASES = {
         lambda rng, countries: {"array": drawn(rng, 0, 1e5, AGES, country=countries, sex=SEXES)},
         lambda array: mp.regroup_ages(array, [0, 5, 15]),
     ),
+    "regroup_schedule": Case(
+        lambda rng, countries: {
+            "schedule": drawn(rng, 0, 0.1, AGES, country=countries, sex=SEXES),
+            "exposure": drawn(rng, 1, 1e5, AGES, country=countries, sex=SEXES),
+        },
+        lambda schedule, exposure: mp.regroup_schedule(schedule, [0, 5, 15], exposure=exposure),
+    ),
     "life_table": Case(
         lambda rng, countries: {
             "mx": drawn(rng, 1e-3, 0.1, [0, 1, 5, 10, 15, 20, 25], country=countries, sex=SEXES)

@@ -10,6 +10,7 @@ from migproj.closing import extend_mortality
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
 from migproj.decomposition import abridge_life_table, decompose_life_expectancy
+from migproj.distribution import distribute_flows, distribute_migration, regroup_schedule
 from migproj.errors import (
     AlignmentError,
     DataQualityWarning,
@@ -21,6 +22,7 @@ from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
 from migproj.mirror import emigrants, fill_stocks, reconcile_reports
+from migproj.migrationmodels import model_migration_schedule
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -60,6 +62,8 @@ __all__ = [
     "decimal_year",
     "decompose_life_expectancy",
     "emigrants",
+    "distribute_flows",
+    "distribute_migration",
     "emigrants_from_children",
     "ensemble",
     "extend_mortality",
@@ -76,6 +80,7 @@ __all__ = [
     "life_table",
     "lifetime_migration",
     "log_quadratic",
+    "model_migration_schedule",
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",
@@ -88,6 +93,7 @@ __all__ = [
     "reconcile_reports",
     "redistribute_open_group",
     "regroup_ages",
+    "regroup_schedule",
     "residence_migration",
     "restore_arrivals",
     "rogers_castro",

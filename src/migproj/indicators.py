@@ -27,7 +27,7 @@ from migproj.ages import groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.dates import instant_of
 from migproj.errors import AlignmentError, SchemaError
-from migproj.intensity import age_profile, effectiveness, net_migration_rate
+from migproj.intensity import age_profile, effectiveness, net_migration_rate, schedule_profile
 from migproj.streams import distance_indices, flow_indices, stream_indices
 from migproj.survival import interval_between
 
@@ -47,6 +47,7 @@ __all__ = [
     "net_migration_rate",
     "roughness",
     "sawtooth_index",
+    "schedule_profile",
     "sex_ratio",
     "sex_ratio_score",
     "share",

@@ -15,9 +15,10 @@ from migproj._checks import (
 from migproj.ages import groups_of
 from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
+from migproj.rogerscastro import components_of
 from migproj.survival import interval_between
 
-__all__ = ["age_profile", "effectiveness", "net_migration_rate"]
+__all__ = ["age_profile", "effectiveness", "net_migration_rate", "schedule_profile"]
 
 
 def net_migration_rate(
@@ -127,21 +128,24 @@ def effectiveness(arrivals: xr.DataArray, departures: xr.DataArray) -> xr.DataAr
     return named((arrivals - departures) / both.where(both > 0), "effectiveness")
 
 
-def age_profile(rate: xr.DataArray) -> xr.Dataset:
+def age_profile(rate: xr.DataArray, *, breadth: float = 5.0) -> xr.Dataset:
     r"""Level and peak of an age profile of migration.
 
     Parameters
     ----------
     rate : DataArray (..., age)
         Migration rates or probabilities (1/year) by single years or groups of ages.
+    breadth : float, default 5.0
+        Years on each side of the peak that are counted to it.
 
     Returns
     -------
     Dataset
         (...) ``gross_migraproduction`` (the sum over ages, each times its width; moves of a
         lifetime without deaths), ``peak_age`` (years; lower bound of the group) and
-        ``peak_rate`` (1/year) of the largest rate from age 15 to 64, ``peak_share``, the share
-        of the sum in the five years on each side of that age; and from 15 to 64 ``rise_age``
+        ``peak_rate`` (1/year) of the largest rate from age 15 to 64, ``peak_breadth``, the sum
+        over the ages within `breadth` years of that age, each times its width, and
+        ``peak_share``, its share of the whole; and from 15 to 64 ``rise_age``
         and ``rise`` (1/year²), where the rate is most above that of the group before, per year
         between their middles, up to the peak, ``fall_age`` and ``fall`` (1/year², positive)
         of the largest fall after it, and ``asymmetry``, rise over fall.
@@ -149,7 +153,7 @@ def age_profile(rate: xr.DataArray) -> xr.Dataset:
     Raises
     ------
     SchemaError
-        If `rate` is not of rates by age, or has no age from 15 to 64.
+        If `rate` is not of rates by age, or has no age from 15 to 64; if `breadth` is below 0.
 
     Notes
     -----
@@ -176,6 +180,8 @@ def age_profile(rate: xr.DataArray) -> xr.Dataset:
     >>> round(float(profile["gross_migraproduction"]), 3), int(profile["peak_age"])
     (2.7, 15)
     """
+    if not 0 <= breadth < np.inf:
+        raise SchemaError(f"breadth: expected years of 0 or more, got {breadth!r}")
     check_dims("rate", rate, "age")
     check_rates("rate", rate)
     groups = groups_of(rate, "rate")
@@ -193,13 +199,14 @@ def age_profile(rate: xr.DataArray) -> xr.Dataset:
     adult = rates.where(working, drop=True)
     known = adult.notnull().all("age")
     peak_age = adult.fillna(0.0).idxmax("age").where(known)
-    near = abs(rates["age"] - peak_age) <= 5
+    near = abs(rates["age"] - peak_age) <= breadth
+    broad = (rates * years).where(near, 0.0).sum("age", skipna=False).where(known)
     found = {
         "gross_migraproduction": level,
         "peak_age": peak_age,
         "peak_rate": adult.max("age", skipna=False),
-        "peak_share": (rates * years).where(near, 0.0).sum("age", skipna=False).where(known)
-        / level.where(level > 0),
+        "peak_breadth": broad,
+        "peak_share": broad / level.where(level > 0),
     }
     middle = xr.DataArray(list(groups.lower), dims="age", coords={"age": rate["age"]}) + years / 2
     slope = (adult - adult.shift(age=1)) / (middle - middle.shift(age=1))
@@ -210,6 +217,76 @@ def age_profile(rate: xr.DataArray) -> xr.Dataset:
         found[f"{name}_age"] = steep.fillna(0.0).idxmax("age").where(some)
     found["asymmetry"] = found["rise"] / found["fall"]
     return xr.Dataset({name: named(array, name) for name, array in found.items()})
+
+
+def schedule_profile(parameters: xr.DataArray) -> xr.Dataset:
+    r"""What the parameters of a model migration schedule say of its shape.
+
+    Parameters
+    ----------
+    parameters : DataArray (..., parameter)
+        As for :func:`rogers_castro`.
+
+    Returns
+    -------
+    Dataset
+        (...) ``peaking`` (years), the parameter mu2, and ``labour_peak_age`` (years), where the
+        component of the labour force is highest; ``child_dependency`` and its inverse
+        ``labour_dependency``, children's level over the labour force's; ``labour_asymmetry``, its
+        slope of rise over that of fall; ``regularity``, children's slope over that of their
+        parents' fall; and, of schedules that have it, ``retirement_asymmetry``. Missing where
+        what is divided by is 0.
+
+    Raises
+    ------
+    SchemaError
+        If labels of parameters are missing, unknown or repeated, or a parameter is infinite.
+
+    Notes
+    -----
+    .. math::
+       \mu_2, \quad \mu_2 + \frac{\ln(\lambda_2 / \alpha_2)}{\lambda_2}, \quad
+       \frac{a_1}{a_2}, \quad \frac{a_2}{a_1}, \quad \frac{\lambda_2}{\alpha_2}, \quad
+       \frac{\alpha_1}{\alpha_2}, \quad \frac{\lambda_3}{\alpha_3}
+
+    A schedule peaks years above mu2, at the second of these but for the other components.
+    Levels and ages of the whole curve are those of ``age_profile(rogers_castro(...))``.
+
+    References
+    ----------
+    Rogers & Castro (1981), *Model Migration Schedules*, IIASA RR-81-30.
+
+    Examples
+    --------
+    >>> import migproj as mp
+    >>> models = mp.datasets.load("rogers_castro_models")["parameters"]
+    >>> profile = mp.indicators.schedule_profile(models.sel(schedule="fundamental", sex="male"))
+    >>> float(profile["peaking"]), round(float(profile["labour_peak_age"]), 2)
+    (20.0, 23.47)
+    """
+    check_dims("parameters", parameters, "parameter")
+    check_finite("parameters", parameters)
+    components_of(parameters)
+    have = parameters.indexes["parameter"]
+    p = {label: parameters.sel(parameter=label, drop=True).astype(np.float64) for label in have}
+    ratio = _over(p["lambda2"], p["alpha2"])
+    rises = ratio.where(ratio > 0)
+    steps = rises.copy(data=np.log(rises.data))
+    found = {
+        "peaking": p["mu2"],
+        "labour_peak_age": p["mu2"] + _over(steps, p["lambda2"]),
+        "child_dependency": _over(p["a1"], p["a2"]),
+        "labour_dependency": _over(p["a2"], p["a1"]),
+        "labour_asymmetry": ratio,
+        "regularity": _over(p["alpha1"], p["alpha2"]),
+    }
+    if "a3" in p:
+        found["retirement_asymmetry"] = _over(p["lambda3"], p["alpha3"])
+    return xr.Dataset({name: named(array, name) for name, array in found.items()})
+
+
+def _over(above: xr.DataArray, below: xr.DataArray) -> xr.DataArray:
+    return above / below.where(below != 0)
 
 
 def named(array: xr.DataArray, name: str) -> xr.DataArray:

@@ -140,7 +140,7 @@ def _attrs(entry: dict[str, Any], index: dict[str, Any]) -> dict[str, str]:
         "title": entry["title"],
         "source": index["sources"][entry["source"]],
         "table": entry["table"],
-        "licence": index["licence"],
+        "licence": entry.get("licence", index["licence"]),
         "notes": entry.get("notes", ""),
         "print_errors": "\n".join(entry.get("print_errors", [])),
     }
