@@ -28,7 +28,6 @@ NAMES = [
     "new_england_1950",
     "new_england_1960",
     "rogers_castro_models",
-    "un_migration_families",
     "us_1950",
     "us_1960",
 ]
@@ -387,19 +386,3 @@ def test_schedules_are_as_published(reference):
             assert table.sel(here).item() == row.value
     # The fundamental schedule, of both, stands under each.
     assert table.size == len(frame) + 7
-
-
-def test_families_are_as_distributed(reference):
-    frame = pd.read_csv(reference / "demotools/mig_models/un_params_in.csv")
-    data = datasets.load("un_migration_families")
-    table = data["parameters"]
-    assert "CC BY-SA" in data.attrs["licence"]
-    assert table.size == len(frame)
-    for row in frame.itertuples():
-        here = {
-            "family": row.family.lower().replace("labor", "labour"),
-            "direction": {"Inmigration": "in", "Emigration": "out"}[row.mig_sign],
-            "sex": row.sex.lower(),
-            "parameter": row.param,
-        }
-        assert table.sel(here).item() == row.median

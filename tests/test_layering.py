@@ -44,7 +44,7 @@ FLOW = [
     ["world"],
     ["mirror"],
     ["intensity"],
-    ["ageheaping", "ageratios"],
+    ["ageheaping", "ageratios", "flowtables"],
     ["agequality"],
     ["streams"],
     ["indicators"],

@@ -57,14 +57,6 @@ def test_published_curves_come_back(models):
         np.testing.assert_allclose(fit["parameters"], expected, rtol=1e-6)
 
 
-def test_families_come_back():
-    table = mp.datasets.load("un_migration_families")["parameters"]
-    rates = mp.rogers_castro(table, AGES)
-    fit = mp.fit_rogers_castro(rates)
-    assert fit["converged"].all()
-    assert abs(fit["fitted"] - rates).max() <= 1e-8 * rates.max()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_curves_of_each_kind_come_back(kind):
     rates = mp.rogers_castro(labelled(KINDS[kind]), AGES)

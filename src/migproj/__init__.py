@@ -18,11 +18,12 @@ from migproj.errors import (
     MigprojError,
     SchemaError,
 )
+from migproj.flowtables import regroup_flows
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
-from migproj.mirror import emigrants, fill_stocks, reconcile_reports
 from migproj.migrationmodels import model_migration_schedule
+from migproj.mirror import emigrants, fill_stocks, reconcile_reports
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -61,9 +62,9 @@ __all__ = [
     "datasets",
     "decimal_year",
     "decompose_life_expectancy",
-    "emigrants",
     "distribute_flows",
     "distribute_migration",
+    "emigrants",
     "emigrants_from_children",
     "ensemble",
     "extend_mortality",
@@ -93,6 +94,7 @@ __all__ = [
     "reconcile_reports",
     "redistribute_open_group",
     "regroup_ages",
+    "regroup_flows",
     "regroup_schedule",
     "residence_migration",
     "restore_arrivals",

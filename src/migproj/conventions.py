@@ -163,6 +163,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     ),
     # rates and indices of migration
     VariableSpec("net_migration_rate", (), "1/year", "net migration per person-year"),
+    VariableSpec("turnover", (), "persons per period", "people who came and who left", 0.0),
     VariableSpec("effectiveness", (), "1", "balance as a share of arrivals and departures"),
     VariableSpec("crude_intensity", (), "1", "movers per person of the period", 0.0),
     VariableSpec("courgeau_k", (), "1", "crude intensity over ln n², of n places", 0.0),

@@ -27,6 +27,7 @@ from migproj.ages import groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.dates import instant_of
 from migproj.errors import AlignmentError, SchemaError
+from migproj.flowtables import flow_totals
 from migproj.intensity import age_profile, effectiveness, net_migration_rate, schedule_profile
 from migproj.streams import distance_indices, flow_indices, stream_indices
 from migproj.survival import interval_between
@@ -42,6 +43,7 @@ __all__ = [
     "distance_indices",
     "effectiveness",
     "flow_indices",
+    "flow_totals",
     "growth_rate",
     "median_age",
     "net_migration_rate",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
+from migproj._checks import as_number, check_dims, check_sexes
 from migproj.ages import AgeGroups, AgesLike, as_groups, unions
-from migproj.conventions import VARIABLES
+from migproj.conventions import FEMALE, VARIABLES
 from migproj.datasets import load
 from migproj.errors import SchemaError
 from migproj.rogerscastro import rogers_castro
@@ -16,31 +17,32 @@ from migproj.rogerscastro import rogers_castro
 __all__ = ["model_migration_schedule"]
 
 #: The single years that a total is shared out over.
-_YEARS: Final = 121
+_YEARS: Final = 101
 
 
 def model_migration_schedule(
-    family: Literal["family", "female labour", "male labour"],
+    model: str | xr.DataArray = "western standard",
     ages: AgesLike = range(101),
     *,
-    direction: Literal["in", "out"] = "in",
+    women: float | xr.DataArray | None = None,
 ) -> xr.DataArray:
-    r"""Shares of a total of migrants by sex and age, of a family of the United Nations.
+    r"""Shares of a total of migrants by sex and age, from a model of how rates vary with age.
 
     Parameters
     ----------
-    family : {"family", "female labour", "male labour"}
-        Whole families, as many women as men; workers with few dependants, 64% women, or 66%
-        men.
+    model : str or DataArray (..., sex, parameter), optional
+        A schedule of ``mp.datasets.load("rogers_castro_models")``: "fundamental", "western
+        standard", "low dependency", "high dependency", ...; or parameters of
+        :func:`rogers_castro` for both sexes, with families and directions as further dims.
     ages : array with an ``age`` coordinate, or sequence of int or str, default single years to 100
         Age groups, the last open-ended, as in :func:`age_coords`.
-    direction : {"in", "out"}, default "in"
-        Whether people come or leave, on balance. The two fits differ by less than 0.5% of a
-        share but at old ages.
+    women : float or DataArray, optional
+        Share of women in the total (1). Default: as the levels of the two curves have it, which
+        is about one half in the schedules by name.
 
     Returns
     -------
-    DataArray "migration_schedule" (sex, age)
+    DataArray "migration_schedule" (..., sex, age)
         Shares (1) that sum to 1 over both; for :func:`distribute_migration`, or the
         `migration_schedule` of :func:`project_population`. Where people leave the shares are
         positive and the total is negative.
@@ -48,45 +50,61 @@ def model_migration_schedule(
     Raises
     ------
     SchemaError
-        If there is no such family or direction, or the groups are not from 0 to an open-ended
-        one.
+        If there is no such schedule, a share is not from 0 to 1, a sex is missing, or the groups
+        are not from 0 to an open-ended one.
 
     Notes
     -----
     .. math::
-       s_{kx} = \frac{m_k(x)}{\sum_{k} \sum_{y=0}^{120} m_k(y)}
+       s_{kx} = f_k \, m_k(x) \Big/ \sum_{y=0}^{100} m_k(y)
 
-    with m of :func:`rogers_castro` for sex k (``mp.datasets.load("un_migration_families")``),
-    summed over the ages of each group.
+    with m of :func:`rogers_castro` and f the share of sex k, summed over the ages of each group.
+    A schedule of rates taken for one of numbers supposes as many people at risk of each age, and
+    so gives too many of the old: with an age structure of those at risk, give rates and people to
+    :func:`distribute_migration`.
 
     References
     ----------
-    Castro & Rogers (1983), "What the age composition of migrants can tell us", *Population
-    Bulletin of the United Nations* 15:63-79; Riffe et al., *DemoTools* (mig_un_params).
+    Rogers & Castro (1981), *Model Migration Schedules*, IIASA RR-81-30; UN (1992), *Preparing
+    Migration Data for Subnational Population Projections*; Castro & Rogers (1983), "What the age
+    composition of migrants can tell us", *Population Bulletin of the United Nations* 15:63-79.
 
     Examples
     --------
     >>> import migproj as mp
-    >>> shares = mp.model_migration_schedule("male labour", ["0-14", "15-29", "30-64", "65+"])
-    >>> shares.sum("age").round(3).to_series().to_dict()
-    {'female': 0.344, 'male': 0.656}
+    >>> ages = ["0-14", "15-29", "30-64", "65+"]
+    >>> shares = mp.model_migration_schedule("low dependency", ages, women=0.4)
+    >>> shares.sel(sex="male").round(3).values
+    array([0.082, 0.262, 0.196, 0.06 ])
     """
-    table = load("un_migration_families")["parameters"]
-    for name, value, dim in (("family", family, "family"), ("direction", direction, "direction")):
-        able = table[dim].values.tolist()
-        if value not in able:
-            raise SchemaError(f"{name}: expected one of {able}, got {value!r}")
+    parameters = _named(model) if isinstance(model, str) else model
+    check_dims("model", parameters, "sex", "parameter")
+    check_sexes("model", parameters, both=True)
     groups = as_groups(ages)
     single = AgeGroups(tuple(range(_YEARS)), (*([1.0] * (_YEARS - 1)), float("inf")))
     offsets = unions(single, groups, "the model")
-    curve = rogers_castro(
-        table.sel(family=family, direction=direction, drop=True), range(_YEARS)
-    ).transpose("sex", "age")
-    shares = np.add.reduceat(curve.values, offsets[:-1], axis=1) / curve.values.sum()
-    return xr.DataArray(
-        shares,
-        dims=("sex", "age"),
-        coords={"sex": curve["sex"].values, **groups.coords()},
-        name="migration_schedule",
-        attrs={"units": VARIABLES["migration_schedule"].units},
-    )
+    curve = rogers_castro(parameters, range(_YEARS)).transpose(..., "age")
+    of_sex = curve / curve.sum("age")
+    if women is None:
+        level = curve.sum("age")
+        of_sex = of_sex * (level / level.sum("sex"))
+    else:
+        share = as_number("women", women)
+        if share.chunks is None and bool(((share < 0) | (share > 1)).any()):
+            raise SchemaError(
+                f"women: expected a share from 0 to 1, got {share.values.ravel()[:5]}"
+            )
+        of_sex = of_sex * xr.where(curve["sex"] == FEMALE, share, 1 - share)
+    of_sex = of_sex.transpose(..., "sex", "age")
+    grouped = of_sex.isel(age=slice(len(groups))).drop_vars(["age", "age_width"], errors="ignore")
+    shares = grouped.copy(data=np.add.reduceat(of_sex.values, offsets[:-1], axis=-1))
+    shares = shares.assign_coords(groups.coords()).rename("migration_schedule")
+    return shares.assign_attrs(units=VARIABLES["migration_schedule"].units)
+
+
+def _named(model: str) -> xr.DataArray:
+    table = load("rogers_castro_models")["parameters"]
+    able = table["schedule"].values.tolist()
+    if model not in able:
+        raise SchemaError(f"model: expected one of {able}, or parameters, got {model!r}")
+    return table.sel(schedule=model, drop=True)
