@@ -45,6 +45,7 @@ FLOW = [
     ["streams"],
     ["indicators"],
     ["scenarios"],
+    ["census"],
     ["datasets"],
     ["plot"],
     ["example"],

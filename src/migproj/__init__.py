@@ -1,6 +1,6 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import datasets, ensemble, indicators, scenarios, testing
+from migproj import census, datasets, ensemble, indicators, scenarios, testing
 from migproj.agequality import age_quality
 from migproj.ages import age_coords, regroup_ages
 from migproj.baseyears import base_population, interpolate_rounds
@@ -52,6 +52,7 @@ __all__ = [
     "births_between",
     "births_from_rates",
     "brass_logit",
+    "census",
     "census_survival_ratios",
     "correct_coverage",
     "datasets",

@@ -1,0 +1,9 @@
+"""From the person records of a census to tables: stocks, children ever born.
+
+The records are read by DuckDB, and the codebooks of IPUMS by ipumspy: the extra ``io``.
+"""
+
+from migproj.census._request import Records
+from migproj.census.records import tabulate
+
+__all__ = ["Records", "tabulate"]
