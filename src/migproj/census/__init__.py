@@ -4,6 +4,7 @@ The records are read by DuckDB, and the codebooks of IPUMS by ipumspy: the extra
 """
 
 from migproj.census._request import Records
+from migproj.census.ipums import read_ipums
 from migproj.census.records import tabulate
 
-__all__ = ["Records", "tabulate"]
+__all__ = ["Records", "read_ipums", "tabulate"]

@@ -31,6 +31,8 @@ class Dimension:
     unknown: tuple[Any, ...] = ()
     #: Whether the dim gets all labels of the codes, or only those found.
     every_label: bool = True
+    #: Whether a value without a code stands for itself.
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,12 @@ def code_labels(dim: Dimension, values: Values, called: str, *, is_text: bool) -
             named = plain
         found = sorted({label for label in named if label != UNKNOWN}, key=_order)
     else:
-        told = dict.fromkeys(_label(label) for label in dim.codes.values())
-        found = [x for x in told if x != UNKNOWN and (dim.every_label or x in named)]
+        told = [_label(label) for label in dim.codes.values()]
+        if dim.is_open:
+            # Numbers, and codes of what is none: in the order of all of them.
+            ranked = sorted(range(len(named)), key=lambda k: _order(_plain(values[k][0])))
+            told = [named[k] for k in ranked]
+        found = [x for x in dict.fromkeys(told) if x != UNKNOWN and (dim.every_label or x in named)]
     if UNKNOWN in named:
         found.append(UNKNOWN)
     place = {label: k for k, label in enumerate(found)}
@@ -137,7 +143,7 @@ def _named(dim: Dimension, values: Values, called: str) -> list[Any]:
     meaning |= {UNKNOWN: UNKNOWN} | {_plain(code): UNKNOWN for code in dim.unknown}
     labels = [_label(value) for value, _ in values]
     found = [_meaning(meaning, label) for label in labels]
-    if dim.codes is None:
+    if dim.codes is None or dim.is_open:
         return [
             label if meant is None else meant for label, meant in zip(labels, found, strict=True)
         ]

@@ -41,6 +41,8 @@ class Records:
         What the codes of each dim mean.
     unknown : mapping
         The codes of each dim that stand for unknown.
+    continuous : frozenset of str
+        The dims of which a value without a code stands for itself.
     weight : str or None
         The column of weights.
     attrs : mapping
@@ -51,6 +53,7 @@ class Records:
     columns: Mapping[str, str] = field(default_factory=dict)
     codes: Codes = field(default_factory=dict, repr=False)
     unknown: Unknown = field(default_factory=dict)
+    continuous: frozenset[str] = frozenset()
     weight: str | None = None
     attrs: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -110,6 +113,7 @@ def request(
             meanings.get(name, known.codes.get(name)),
             _values_of("unknown", name, missing.get(name, ())),
             name in meanings,
+            name in known.continuous and name not in meanings,
         )
         for name in sorted(by, key=lambda name: _LAST.index(name) if name in _LAST else -1)
     )

@@ -9,7 +9,7 @@ import glob
 import gzip
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -18,7 +18,18 @@ from migproj.errors import SchemaError
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["CsvFiles", "Field", "FixedFiles", "Source", "connection", "quoted", "source_of", "text"]
+__all__ = [
+    "Field",
+    "FixedFiles",
+    "Source",
+    "columns_of",
+    "connection",
+    "count_rows",
+    "quoted",
+    "raise_unreadable",
+    "source_of",
+    "with_columns",
+]
 
 #: What separates the fields of a CSV file; the one that splits its header most often.
 _DELIMITERS: Final = ",;\t|"
@@ -160,15 +171,25 @@ class Field:
 class FixedFiles(Source):
     """Files of lines in which each variable has its places."""
 
-    fields: tuple[Field, ...] = field(default=())
+    fields: tuple[Field, ...] = ()
+    encoding: str = "utf-8"
 
     def relation(self, files: Sequence[str] | None = None, *, lenient: bool = False) -> str:
         """Lines, cut; DuckDB cuts only the fields that a query uses."""
         fields = ", ".join(entry.sql for entry in self.fields)
+        least = max(entry.last for entry in self.fields)
+        short = (
+            "false"
+            if lenient
+            else f"error('expected lines of {least} places or more, got ' || length(line) || "
+            "' in ' || line)"
+        )
         # A file of lines is a CSV file of one column: what would end a field does not occur.
         return (
             f"(SELECT {fields} FROM read_csv([{_listed(files or self.files)}], auto_detect=false, "
-            "header=false, delim='\x01', quote='', escape='', columns={'line': 'VARCHAR'}))"
+            "header=false, delim='\x01', quote='', escape='', columns={'line': 'VARCHAR'}, "
+            f"encoding={text(self.encoding)}) WHERE line IS NOT NULL "
+            f"AND CASE WHEN length(line) < {least} THEN {short} ELSE true END)"
         )
 
 
