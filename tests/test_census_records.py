@@ -443,13 +443,13 @@ def test_wrong_arguments(frame):
 def test_totals_that_differ_are_an_error():
     from migproj.census._count import Counts, check_total
 
-    check_total(Counts(np.array([1.0, 2.0]), np.array([1, 1]), 3.0, 2))
-    for counts in (
-        Counts(np.array([1.0, 2.0]), np.array([1, 1]), 3.001, 2),
-        Counts(np.array([1.0, 2.0]), np.array([1, 1]), 3.0, 3),
-    ):
+    def counts(total, records):
+        return Counts((2,), np.arange(2), np.array([1.0, 2.0]), np.array([1, 1]), total, records)
+
+    check_total(counts(3.0, 2))
+    for total, records in ((3.001, 2), (3.0, 3)):
         with says("came in, but 2 rows of 3", error=mp.MigprojError):
-            check_total(counts)
+            check_total(counts(total, records))
 
 
 def test_without_duckdb_the_error_says_what_to_install():

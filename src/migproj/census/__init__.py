@@ -4,7 +4,8 @@ The records are read by DuckDB, and the codebooks of IPUMS by ipumspy: the extra
 """
 
 from migproj.census._request import Records
+from migproj.census.children import children_ever_born
 from migproj.census.ipums import read_ipums
 from migproj.census.records import tabulate
 
-__all__ = ["Records", "read_ipums", "tabulate"]
+__all__ = ["Records", "children_ever_born", "read_ipums", "tabulate"]

@@ -34,12 +34,35 @@ _BAD: Final = "w IS NULL OR NOT isfinite(w) OR w < 0"
 
 @dataclass(frozen=True)
 class Counts:
-    """Persons and records by cell, and in all of the records."""
+    """Persons and records of the cells that have any, and of all records.
 
+    `cells` are places in an array of the `shape` of all labels.
+    """
+
+    shape: tuple[int, ...]
+    cells: npt.NDArray[np.int64]
     persons: npt.NDArray[np.float64]
     records: npt.NDArray[np.int64]
     total: float
     total_records: int
+
+    def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Values of the cells as an array of all, 0 elsewhere.
+
+        Raises
+        ------
+        SchemaError
+            If the array would be too large.
+        """
+        if math.prod(self.shape) > _MOST_CELLS:
+            raise SchemaError(
+                f"by: expected at most {_MOST_CELLS:,} cells, got "
+                f"{' x '.join(map(str, self.shape))}; leave out a dim, or give labels of wider "
+                "categories: codes={...}"
+            )
+        array = np.zeros(math.prod(self.shape), dtype=values.dtype)
+        array[self.cells] = values
+        return array.reshape(self.shape)
 
 
 def check_columns(
@@ -128,11 +151,6 @@ def count(
     """Sums of ``sums`` by the labels of each column, checked against the total.
 
     The table ``m0`` has for each value of the first column its place, and so on.
-
-    Raises
-    ------
-    SchemaError
-        If there would be too many cells.
     """
     coded = []
     for k, coding in enumerate(codings):
@@ -148,12 +166,7 @@ def count(
             f"CREATE TEMP TABLE m{k} AS SELECT value, place FROM v{k} JOIN places USING (id)"
         )
         con.unregister("places")
-    shape = [coding.size for coding in coded]
-    if math.prod(shape) > _MOST_CELLS:
-        raise SchemaError(
-            f"by: expected at most {_MOST_CELLS:,} cells, got {' x '.join(map(str, shape))}; leave "
-            "out a dim, or give labels of wider categories: codes={...}"
-        )
+    shape = tuple(coding.size for coding in coded)
     cell, joins = _cell(shape, "sums")
     found = con.execute(
         f"SELECT {cell} AS cell, fsum(persons) AS persons, sum(records)::BIGINT AS records FROM "
@@ -161,8 +174,10 @@ def count(
     ).fetchnumpy()
     ((total, records),) = con.execute("SELECT persons, records FROM sums WHERE whole").fetchall()
     counts = Counts(
-        _spread(shape, found["cell"], found["persons"]),
-        _spread(shape, found["cell"], found["records"]),
+        shape,
+        np.asarray(found["cell"], dtype=np.int64),
+        np.asarray(found["persons"], dtype=np.float64),
+        np.asarray(found["records"], dtype=np.int64),
         float(total),
         int(records),
     )
@@ -190,12 +205,12 @@ def variances(
     con: duckdb.DuckDBPyConnection,
     source: Source,
     columns: Sequence[str],
-    shape: Sequence[int],
+    counts: Counts,
     weight: str | None,
     strata: str | None,
     cluster: str | None,
 ) -> npt.NDArray[np.float64]:
-    """Sampling variance of the persons in each cell, of which `weigh` and `count` were made.
+    """Sampling variance of the persons in each of the cells of `counts`.
 
     Raises
     ------
@@ -204,7 +219,7 @@ def variances(
     """
     keys = ", ".join(f"{quoted(column)} AS d{k}" for k, column in enumerate(columns))
     stratum = quoted(strata) if strata else "0"
-    cell, joins = _cell(shape, "r")
+    cell, joins = _cell(counts.shape, "r")
     persons = source.number(weight) if weight else "1.0"
     # Without clusters each record is one.
     unit = quoted(cluster) if cluster else "0"
@@ -230,9 +245,11 @@ def variances(
         "fsum(t * t) AS squares FROM parts GROUP BY s, cell) SELECT cell, "
         # Of equal clusters the difference is rounding, of either sign.
         "fsum(n / (n - 1) * greatest(squares - total * total / n, 0)) AS variance "
-        "FROM totals JOIN strata USING (s) GROUP BY cell"
+        "FROM totals JOIN strata USING (s) GROUP BY cell ORDER BY cell"
     ).fetchnumpy()
-    return _spread(shape, found["cell"], found["variance"])
+    # The cells are those of the first pass, in the same order.
+    assert np.array_equal(found["cell"], counts.cells)
+    return np.asarray(found["variance"], dtype=np.float64)
 
 
 def _check_none_missing(
@@ -269,11 +286,3 @@ def _cell(shape: Sequence[int], table: str) -> tuple[str, str]:
         f"JOIN m{k} ON {table}.d{k} IS NOT DISTINCT FROM m{k}.value" for k in range(len(shape))
     )
     return cell, joins
-
-
-def _spread(shape: Sequence[int], cells: Any, values: Any) -> npt.NDArray[Any]:
-    """Values of some cells as an array of all, 0 elsewhere."""
-    values = np.asarray(values)
-    array = np.zeros(math.prod(shape), dtype=values.dtype)
-    array[np.asarray(cells)] = values
-    return array.reshape(shape)

@@ -157,7 +157,10 @@ def _codebook(path: Path) -> tuple[Any, dict[str, tuple[bool, dict[int | str, st
             book = readers.read_ipums_ddi(path)
         with fileutils.xml_opener(path) as file:
             root = ElementTree.parse(file).getroot()
-    except (OSError, ElementTree.ParseError, AttributeError, KeyError, ValueError) as error:
+    except (
+        *(OSError, ElementTree.ParseError, AttributeError, KeyError, ValueError),
+        NotImplementedError,
+    ) as error:
         raise SchemaError(
             f"ddi: {path}: expected the codebook of an IPUMS extract (DDI, .xml): "
             f"{type(error).__name__}: {error}; fetch it again"

@@ -146,12 +146,13 @@ def tabulate(
             for dim in asked.dims
         ]
         coded, counts = count(con, codings)
-        found = {"population": counts.persons, "n_records": counts.records}
+        found = {
+            "population": counts.spread(counts.persons),
+            "n_records": counts.spread(counts.records),
+        }
         if standard_errors or strata or cluster:
-            variance = variances(
-                con, source, asked.columns, counts.persons.shape, asked.weight, strata, cluster
-            )
-            found["standard_error"] = np.sqrt(variance)
+            variance = variances(con, source, asked.columns, counts, asked.weight, strata, cluster)
+            found["standard_error"] = counts.spread(np.sqrt(variance))
     return _dataset(asked, groups, coded, counts, found, time)
 
 
