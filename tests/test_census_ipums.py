@@ -182,6 +182,17 @@ def test_what_is_unknown_and_what_was_not_asked(extract, frame):
     np.testing.assert_allclose(children.sort_index(), want.sort_index(), rtol=1e-12)
 
 
+def test_children_of_those_asked(extract, frame):
+    table = mp.census.children_ever_born(
+        mp.census.read_ipums(extract), by=[], surviving=False, ages=["15-49"]
+    )
+    asked = frame[(frame["SEX"] == 2) & frame["AGE"].between(15, 49)]
+    known = asked[asked["CHBORN"] < 98]
+    want = (known["CHBORN"] * known["PERWT"]).sum() / known["PERWT"].sum()
+    assert float(table["mean_children_born"].item()) == pytest.approx(want, rel=1e-12)
+    assert table["women"].item() == pytest.approx(asked["PERWT"].sum(), rel=1e-12)
+
+
 def test_own_codes_go_before_those_of_the_codebook(extract):
     records = mp.census.read_ipums(extract)
     codes = {"birthplace": {23010: "ARG", 23020: "BOL", 23021: "BOL", 29999: "other", 23030: "BRA"}}
