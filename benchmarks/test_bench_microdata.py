@@ -22,4 +22,6 @@ def test_records_tabulated(sizes, check):
         peak, seconds = (found[name][key] for key in ("peak", "seconds"))
         check(Check(f"tabulate, {name}: memory, GB", of, peak / 1e9, microdata.LIMIT / 1e9))
         ratio = seconds / found["pandas"]["seconds"]
+        if sizes is inputs.SMOKE:
+            continue  # a few records take as long as the call itself
         check(Check(f"tabulate, {name}: time / pandas", of, ratio, 1.0 if name == "ours" else 10.0))

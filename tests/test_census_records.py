@@ -232,6 +232,25 @@ def test_names_with_quotes(frame):
     xr.testing.assert_identical(table, tabulate(frame))
 
 
+def test_names_of_files_are_no_patterns(frame, tmp_path):
+    frame.to_parquet(tmp_path / "part[1].parquet")
+    frame.iloc[:5].to_parquet(tmp_path / "part1.parquet")
+    assert tabulate(tmp_path / "part[1].parquet").attrs["records"] == len(frame)
+
+
+def test_columns_that_differ_in_capitals_alone(frame):
+    both = frame.assign(sex=frame["SEX"].map({1: 2, 2: 1, 9: 9}))
+    with says("one column 'SEX' for the dim 'sex'", r"\['SEX', 'sex'\]", "rename"):
+        tabulate(both)
+    twice = pd.concat([frame, frame[["AGE"]]], axis=1)
+    with says("one column 'AGE'", r"\['AGE', 'AGE'\]"):
+        tabulate(twice)
+    # One that is not asked for is no matter.
+    xr.testing.assert_identical(
+        tabulate(frame.assign(perwT=0, stratum=1), weight=None), tabulate(frame, weight=None)
+    )
+
+
 # --- sampling errors
 
 
@@ -435,6 +454,8 @@ def test_wrong_arguments(frame):
     with says("at most 50,000,000 cells", "x 1001", "wider categories"):
         wide = pd.DataFrame({f"c{k}": range(1001) for k in range(3)})
         mp.census.tabulate(wide, by=["c0", "c1", "c2"])
+    with says("'id'", "at most 1,000,000 different values", "1,000,001", "identifier"):
+        mp.census.tabulate(pd.DataFrame({"id": range(1_000_001)}), by=["id"])
     polars = pytest.importorskip("polars")
     with says("records: expected paths", "LazyFrame", "collect"):
         tabulate(polars.from_pandas(frame).lazy())

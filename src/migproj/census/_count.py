@@ -29,6 +29,7 @@ __all__ = ["Counts", "check_columns", "check_total", "count", "variances", "weig
 #: The rounding that sums of weights may differ by, relative to their total.
 _ROUNDING: Final = 1e-9
 _MOST_CELLS: Final = 50_000_000
+_MOST_LABELS: Final = 1_000_000
 _BAD: Final = "w IS NULL OR NOT isfinite(w) OR w < 0"
 
 
@@ -71,6 +72,13 @@ def check_columns(
     """The columns are there, in every file; `wanted` says what each is for."""
     for column, use in wanted.items():
         if column in source.columns:
+            alike = [name for name in source.columns if name.casefold() == column.casefold()]
+            if len(alike) > 1:
+                # DuckDB does not tell capitals apart, and would take the first.
+                raise SchemaError(
+                    f"{source.called()}: expected one column {column!r} for {use}, got {alike!r}; "
+                    "rename those that differ in capitals alone, or not at all"
+                )
             continue
         lacks = [name for name in source.files if column not in columns_of(con, source, name)]
         where = f"records: {lacks[0]}" if lacks else "records"
@@ -146,19 +154,30 @@ def _bad_weights(
 
 def count(
     con: duckdb.DuckDBPyConnection,
-    codings: Sequence[Callable[[Values], Coding]],
+    codings: Mapping[str, Callable[[Values], Coding]],
 ) -> tuple[list[Coding], Counts]:
-    """Sums of ``sums`` by the labels of each column, checked against the total.
+    """Sums of ``sums`` by the labels of each dim, checked against the total.
 
     The table ``m0`` has for each value of the first column its place, and so on.
+
+    Raises
+    ------
+    SchemaError
+        If a dim has too many different values.
     """
     coded = []
-    for k, coding in enumerate(codings):
+    for k, (name, coding) in enumerate(codings.items()):
         con.execute(
             f"CREATE TEMP TABLE v{k} AS SELECT value, records, row_number() OVER () - 1 AS id FROM "
             f"(SELECT d{k} AS value, sum(records)::BIGINT AS records FROM sums WHERE NOT whole "
             f"GROUP BY d{k} ORDER BY d{k} NULLS LAST)"
         )
+        ((different,),) = con.execute(f"SELECT count(*) FROM v{k}").fetchall()
+        if different > _MOST_LABELS:
+            raise SchemaError(
+                f"by: {name!r}: expected at most {_MOST_LABELS:,} different values, got "
+                f"{different:,}; is it an identifier? Leave it out of by="
+            )
         values = con.execute(f"SELECT value, records FROM v{k} ORDER BY id").fetchall()
         coded.append(coding(values))
         con.register("places", pd.DataFrame({"place": coded[-1].places}).reset_index(names="id"))

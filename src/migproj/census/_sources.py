@@ -375,7 +375,8 @@ def _unreadable(
 
 
 def _listed(files: Sequence[str]) -> str:
-    return ", ".join(text(name) for name in files)
+    # DuckDB takes names as patterns too.
+    return ", ".join(text(glob.escape(name)) for name in files)
 
 
 def _first_line(error: Exception) -> str:

@@ -133,7 +133,7 @@ def children_ever_born(
                 return partial(code_numbers, dim, what, _MOST_CHILDREN, source.called())
             return partial(label_coding, dim, source)
 
-        coded, counts = count(con, [coding(dim) for dim in asked.dims])
+        coded, counts = count(con, {dim.name: coding(dim) for dim in asked.dims})
         called = source.called()
     first = every.lower.index(groups.lower[0])
     table = _Women(coded, counts, len(by), first, len(groups), surviving)

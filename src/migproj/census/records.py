@@ -88,6 +88,8 @@ def tabulate(
     SchemaError
         If a file cannot be read or lacks a column, a weight is negative or missing, or a value
         has no code or is in no age group. The message names file, column, rows and values.
+    IntervalError
+        If `date` is no date.
     MigprojError
         If the persons in the table are not those of the records, to rounding.
     ImportError
@@ -139,12 +141,12 @@ def tabulate(
     design = {"strata": strata, "cluster": cluster}
     with opened(asked, memory_limit, threads, **design) as (con, source):
         weigh(con, source, asked.columns, asked.weight)
-        codings = [
-            partial(code_ages, dim, groups, source.called())
+        codings = {
+            dim.name: partial(code_ages, dim, groups, source.called())
             if dim.name == "age"
             else partial(label_coding, dim, source)
             for dim in asked.dims
-        ]
+        }
         coded, counts = count(con, codings)
         found = {
             "population": counts.spread(counts.persons),
