@@ -7,20 +7,16 @@ a key of GROUPS.
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import migproj as mp
 
-from . import inputs
+from . import inputs, process
 
 GROUPS = {"totals": ["0+"], "broad ages": ["0-14", "15-64", "65+"], "single ages": None}
 QUANTILES = [0.025, 0.1, 0.5, 0.9, 0.975]
-_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 def project(given: inputs.Ensemble, groups: list[str] | None, dtype: str = "float64"):
@@ -41,18 +37,8 @@ def project(given: inputs.Ensemble, groups: list[str] | None, dtype: str = "floa
 
 def measure(countries: int, draws: int, steps: int, ages: str, dtype: str) -> dict[str, float]:
     """Seconds, and bytes: of inputs, results, and the most that a fresh process held at once."""
-    command = [sys.executable, "-m", "benchmarks.world", *map(str, (countries, draws, steps))]
-    # Linux counts what the parent held as the child's own peak. A shell between the two holds
-    # little, and the line after the command keeps it from becoming the command itself.
-    done = subprocess.run(
-        ["sh", "-c", '"$@"\nexit $?', "sh", *command, ages, dtype],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    arguments = (*map(str, (countries, draws, steps)), ages, dtype)
+    return process.fresh("benchmarks.world", *arguments)
 
 
 def main(countries: str, draws: str, steps: str, ages: str, dtype: str) -> None:
@@ -68,7 +54,7 @@ def main(countries: str, draws: str, steps: str, ages: str, dtype: str) -> None:
         "seconds": seconds,
         "inputs": sum(array.nbytes for array in vars(given).values()),
         "results": result.nbytes,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT,
+        "peak": process.peak(),
     }
     print(json.dumps(taken))
 

@@ -108,7 +108,7 @@ def test_wrong_inputs_are_told():
         mp.regroup_flows(flows, REGIONS[:4])
     with says(mp.SchemaError, "regions: 1 places have none", "'D'"):
         mp.regroup_flows(flows, REGIONS.where(REGIONS != "z"))
-    with says(mp.SchemaError, "regions", "dim 'place'", "country"):
+    with says(mp.SchemaError, "regions", "'place'", "country"):
         mp.regroup_flows(flows, REGIONS.rename(place="country"))
     with says(mp.SchemaError, "within", "'kept'"):
         mp.regroup_flows(flows, REGIONS, within="kept")

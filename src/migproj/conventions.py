@@ -221,6 +221,22 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("labour_asymmetry", (), "1", "slope of rise over slope of fall, labour force"),
     VariableSpec("regularity", (), "1", "slope of children over that of the labour force's fall"),
     VariableSpec("retirement_asymmetry", (), "1", "slope of rise over slope of fall, retirement"),
+    VariableSpec("peak_share", (), "1", "share of all moves within 5 years of the peak", 0.0, 1.0),
+    # tables of census records
+    VariableSpec("unknown_age", ("sex",), "persons", "people whose age is not known", 0.0),
+    VariableSpec("standard_error", _SEX_AGE, "persons", "sampling standard error", 0.0),
+    VariableSpec("women", _AGE, "persons", "women", 0.0),
+    VariableSpec(
+        "women_unknown_parity", _AGE, "persons", "women whose children ever born are not known", 0.0
+    ),
+    VariableSpec(
+        "women_unknown_survival", _AGE, "persons", "mothers whose children alive are not known", 0.0
+    ),
+    VariableSpec("children_born", _AGE, "persons", "children ever born to the women", 0.0),
+    VariableSpec("mean_children_born", _AGE, "1", "children ever born per woman", 0.0),
+    VariableSpec("children_dead", _AGE, "persons", "children of the women who have died", 0.0),
+    VariableSpec("proportion_dead", _AGE, "1", "share of children ever born who died", 0.0, 1.0),
+    VariableSpec("n_records", _SEX_AGE, "1", "records behind a figure", 0.0),
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
     VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),

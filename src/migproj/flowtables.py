@@ -116,11 +116,9 @@ def regroup_flows(
     _between(flows)
     if within not in ("keep", "drop"):
         raise SchemaError(f"within: expected 'keep' or 'drop', got {within!r}")
-    if not isinstance(regions, xr.DataArray) or regions.dims != ("place",):
-        raise SchemaError(
-            "regions: expected a DataArray with the dim 'place' alone, got "
-            f"{getattr(regions, 'dims', type(regions).__name__)}"
-        )
+    check_dims("regions", regions, "place")
+    if regions.ndim > 1:
+        raise SchemaError(f"regions: expected the dim 'place' alone, got {regions.dims}")
     check_labels_match({"flows": flows.rename(origin="place"), "regions": regions}, ["place"])
     nowhere = regions["place"].values[regions.isnull().values]
     if nowhere.size:

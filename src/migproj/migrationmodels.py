@@ -94,7 +94,8 @@ def model_migration_schedule(
             raise SchemaError(
                 f"women: expected a share from 0 to 1, got {share.values.ravel()[:5]}"
             )
-        of_sex = of_sex * xr.where(curve["sex"] == FEMALE, share, 1 - share)
+        of_women = curve["sex"] == FEMALE
+        of_sex = of_sex * (of_women * share + ~of_women * (1 - share))
     of_sex = of_sex.transpose(..., "sex", "age")
     grouped = of_sex.isel(age=slice(len(groups))).drop_vars(["age", "age_width"], errors="ignore")
     shares = grouped.copy(data=np.add.reduceat(of_sex.values, offsets[:-1], axis=-1))
