@@ -16,6 +16,7 @@ from migproj.errors import AlignmentError, SchemaError
 __all__ = ["emigrants", "fill_stocks", "reconcile_reports"]
 
 _STOCK: Final = ("country", "birthplace")
+_FLOW: Final = ("origin", "destination")
 #: Where a cell of a filled stock comes from; the place in this list is its code.
 _SOURCES: Final = ("missing", "reported", "interpolated", "extrapolated", "imputed")
 _MISSING, _REPORTED, _INTERPOLATED, _EXTRAPOLATED, _IMPUTED = range(5)
@@ -114,9 +115,8 @@ def reconcile_reports(
 
     Parameters
     ----------
-    by_destination, by_origin : DataArray of the same dims
-        Flows by origin and destination or stocks by country and birthplace, each as one side
-        reports it; missing where it does not.
+    by_destination, by_origin : DataArray (..., origin, destination) or (..., country, birthplace)
+        Flows or stocks, each as one side reports it; missing where it does not.
     reliability_of_destination, reliability_of_origin : float or DataArray, optional
         Weights of the two sides: inverse variances, relative to each other; along any dims of
         the matrices, such as ``destination`` alone. Default: equal.
@@ -127,7 +127,7 @@ def reconcile_reports(
     Returns
     -------
     Dataset
-        In the dims of `by_destination`: ``reconciled`` (its units), ``difference`` (reported by
+        In the dims of both: ``reconciled`` (its units), ``difference`` (reported by
         the destination less by the origin), ``ratio`` of the two, and ``n_reports``, how many
         sides report: with one it is taken as it is, with none the cell is missing.
 
@@ -171,15 +171,12 @@ def reconcile_reports(
            [820.,  nan]])
     """
     given = {"by_destination": by_destination, "by_origin": by_origin}
+    pair = _STOCK if set(_STOCK) <= set(getattr(by_destination, "dims", ())) else _FLOW
     for name, array in given.items():
-        check_dims(name, array)
+        check_dims(name, array, *pair)
         check_counts(name, array)
-    if set(by_destination.dims) != set(by_origin.dims):
-        raise AlignmentError(
-            f"by_origin: expected the dims of by_destination, {tuple(by_destination.dims)}, got "
-            f"{tuple(by_origin.dims)}: both are of the same people"
-        )
     check_labels_match(given, by_destination.dims)
+    by_destination, by_origin = xr.broadcast(by_destination, by_origin)
     if scale not in ("counts", "logs"):
         raise SchemaError(f"scale: expected 'counts' or 'logs', got {scale!r}")
     weights = {
