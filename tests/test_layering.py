@@ -45,6 +45,7 @@ FLOW = [
     ["streams"],
     ["indicators"],
     ["scenarios"],
+    ["io"],
     ["datasets"],
     ["plot"],
     ["example"],
