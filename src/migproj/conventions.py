@@ -185,6 +185,8 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("fall", (), "1/year^2", "the largest fall of the rate after the peak", 0.0),
     VariableSpec("asymmetry", (), "1", "largest rise over largest fall", 0.0),
     VariableSpec("peak_share", (), "1", "share of all moves within 5 years of the peak", 0.0, 1.0),
+    # what files say beside the figures
+    VariableSpec("unknown_age", (), "persons", "people whose age is unknown", 0.0),
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
     VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),

@@ -1,5 +1,7 @@
 """Readers and writers of the files that demographers bring, one module a format."""
 
+from migproj.io.eurostat import read_eurostat_stock
+from migproj.io.hmd import read_hmd
 from migproj.io.migrant_stock import read_migrant_stock_by_age, read_migrant_stock_by_origin
 from migproj.io.wpp import (
     read_wpp_fertility,
@@ -7,8 +9,12 @@ from migproj.io.wpp import (
     read_wpp_life_table,
     read_wpp_population,
 )
+from migproj.io.yearbook import read_demographic_yearbook
 
 __all__ = [
+    "read_demographic_yearbook",
+    "read_eurostat_stock",
+    "read_hmd",
     "read_migrant_stock_by_age",
     "read_migrant_stock_by_origin",
     "read_wpp_fertility",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -60,8 +62,8 @@ def read_migrant_stock_by_age(
     DataArray (country, time, sex, age)
         ``stock``, persons, at mid-year: ``time`` is 1990.5. ``country`` is the location code,
         with ``country_name`` beside it, and ``data_type`` (country, time) as in the file: B by
-        country of birth, C by citizenship, R with refugees added, I imputed. Cells ``..`` are
-        NaN. There are no birthplaces in this table.
+        country of birth, C by citizenship, R with refugees added, I imputed. Cells ``..``, and
+        a year without a row, are NaN. There are no birthplaces in this table.
 
     Raises
     ------
@@ -89,55 +91,26 @@ def read_migrant_stock_by_age(
     >>> stock.sel(country=32, time=2020.5, sex="female").values
     array([11., 21.])
     """
-    reader = "read_migrant_stock_by_age"
     file = Path(path)
-    table = _Table.of(file, reader, sheet, ("year", "location code"), ("location code of origin",))
-    ages = [key for key, head in table.figures() if _AGE.fullmatch(head.strip())]
-    by_sex = {sex: [k for k in ages if table.sexes[k] == sex] for sex in (FEMALE, MALE)}
-    labels = [table.heads[key].strip() for key in by_sex[FEMALE]]
-    if not labels or labels != [table.heads[key].strip() for key in by_sex[MALE]]:
-        raise SchemaError(
-            f"{file.name}: sheet {sheet!r}: expected columns of the same ages under males and under "
-            f"females, got {first(labels, 20)}"
-        )
-    frame = table.frame(file)
-    code, place, year = "location code", table.column("country or area"), "year"
+    table = _Table.of(file, "read_migrant_stock_by_age", sheet, ("year", "location code"))
+    columns = _columns_of_ages(table, file)
+    frame = table.frame
+    code, year = "location code", "year"
     frame[code], frame[year] = whole(frame[code], file.name), whole(frame[year], file.name)
-    left_out = 0 if aggregates else frame.loc[frame[code] >= _AGGREGATES, code].nunique()
-    frame = frame if aggregates else frame[frame[code] < _AGGREGATES]
+    group = frame[code] >= _AGGREGATES
+    left_out = 0 if aggregates else frame[code][group].nunique()
+    frame = frame if aggregates else frame[~group]
     check_found("countries", countries, list(frame[code]), file.name)
     check_found("years", years, list(frame[year]), file.name)
     frame = frame[wanted(frame, [code], countries) & wanted(frame, [year], years)]
-    check_rows(frame, file.name)
-    long = pd.concat(
-        pd.DataFrame(
-            {
-                "country": frame[code],
-                "time": frame[year] + 0.5,
-                "sex": sex,
-                "age": age,
-                "stock": numbers(frame[key], file.name, missing=_MISSING, name=label),
-            }
-        )
-        for sex in (FEMALE, MALE)
-        for age, (key, label) in enumerate(zip(by_sex[sex], labels, strict=True))
-    )
-    dims = ("country", "time", "sex", "age")
-    order = {"country": list(frame[code].unique())}
-    stock = cubes(long, dict(zip(dims, dims, strict=True)), ["stock"], file.name, order=order)
-    array = stock["stock"].assign_coords(age_coords(labels))
-    kinds = pd.Series(_texts(frame, table, "type of data"), index=[frame[code], frame[year] + 0.5])
-    table_of_kinds = kinds.unstack(sort=False).reindex(array["country"].values)
-    ordered = table_of_kinds[list(array["time"].values)].fillna("")
-    return described(
-        array.assign_coords(
-            country_name=("country", _names(frame, code, place)),
-            data_type=(("country", "time"), ordered.to_numpy(dtype=object)),
-        ),
-        "stock",
-        source=f"{_SOURCE}, {file.name}",
-        aggregates_left_out=left_out,
-    )
+    rows = {"country": frame[code], "time": frame[year] + 0.5}
+    array = _stock(frame, rows, columns, file)
+    array = array.assign_coords(age_coords([label for _, sex, label in columns if sex == FEMALE]))
+    place, kind = table.column("country or area"), table.column("type of data")
+    return array.assign_coords(
+        country_name=_along(array, ("country",), rows, _names(frame[place])),
+        data_type=_along(array, ("country", "time"), rows, _texts(frame[kind])),
+    ).assign_attrs(aggregates_left_out=left_out)
 
 
 def read_migrant_stock_by_origin(
@@ -201,117 +174,138 @@ def read_migrant_stock_by_origin(
     >>> stock.sel(country=32, birthplace=68, sex="male").to_series().to_dict()
     {1990.5: 10.0, 2024.5: 20.0}
     """
-    reader = "read_migrant_stock_by_origin"
     file = Path(path)
     to, origin = "location code of destination", "location code of origin"
-    table = _Table.of(file, reader, sheet, (to, origin), ())
-    figures = [
-        (key, int(head)) for key, head in table.figures() if re.fullmatch(r"\d{4}", head.strip())
-    ]
-    figures = [(key, year) for key, year in figures if table.sexes[key] in (FEMALE, MALE)]
-    check_found("years", years, [year for _, year in figures], file.name)
-    frame = table.frame(file)
+    table = _Table.of(file, "read_migrant_stock_by_origin", sheet, (to, origin))
+    figures = [figure for figure in table.figures() if re.fullmatch(r"\d{4}", figure[2])]
+    columns = [(key, sex, int(year) + 0.5) for key, sex, year in figures]
+    check_found("years", years, [int(time) for _, _, time in columns], file.name)
+    columns = [column for column in columns if years is None or int(column[2]) in years]
+    frame = table.frame
     frame[to], frame[origin] = whole(frame[to], file.name), whole(frame[origin], file.name)
     group = frame[to] >= _AGGREGATES
     born = (frame[origin] >= _AGGREGATES) & (frame[origin] != _OTHERS)
-    left_out = len(set(frame[to][group]) | set(frame[origin][born])) if not aggregates else 0
+    left_out = 0 if aggregates else len(set(frame[to][group]) | set(frame[origin][born]))
     frame = frame if aggregates else frame[~group & ~born]
     check_found("countries", countries, list(frame[to]), file.name)
     check_found("birthplaces", birthplaces, list(frame[origin]), file.name)
     frame = frame[wanted(frame, [to], countries) & wanted(frame, [origin], birthplaces)]
+    rows = {"country": frame[to], "birthplace": frame[origin]}
+    array = _stock(frame, rows, columns, file)
+    place, born_in = table.column("area of destination"), table.column("area of origin")
+    kind = table.column("type of data")
+    return array.assign_coords(
+        country_name=_along(array, ("country",), rows, _names(frame[place])),
+        birthplace_name=_along(array, ("birthplace",), rows, _names(frame[born_in])),
+        data_type=_along(array, ("country",), rows, _texts(frame[kind])),
+    ).assign_attrs(aggregates_left_out=left_out)
+
+
+def _columns_of_ages(table: _Table, file: Path) -> list[tuple[str, str, Any]]:
+    """Columns with women and with men of each age group; the age is its printed label."""
+    columns = [figure for figure in table.figures() if _AGE.fullmatch(figure[2])]
+    women, men = ([age for _, sex, age in columns if sex == each] for each in (FEMALE, MALE))
+    if not women or women != men:
+        raise SchemaError(
+            f"{file.name}: expected columns of the same ages under males and under females, got "
+            f"{first(men, 20)} and {first(women, 20)}"
+        )
+    return columns
+
+
+def _stock(
+    frame: pd.DataFrame,
+    rows: Mapping[str, pd.Series[Any]],
+    columns: Sequence[tuple[str, str, Any]],
+    file: Path,
+) -> xr.DataArray:
+    """The figures of the columns (key, sex, label of time or age), with the labels of the rows."""
     check_rows(frame, file.name)
+    across = "age" if "time" in rows else "time"
     long = pd.concat(
         pd.DataFrame(
             {
-                "country": frame[to],
-                "birthplace": frame[origin],
-                "time": year + 0.5,
-                "sex": table.sexes[key],
-                "stock": numbers(frame[key], file.name, missing=_MISSING, name=str(year)),
+                **rows,
+                "sex": sex,
+                across: label,
+                "stock": numbers(frame[key], file.name, missing=_MISSING, name=f"{sex} {label}"),
             }
         )
-        for key, year in figures
-        if years is None or year in years
+        for key, sex, label in columns
     )
-    dims = ("country", "birthplace", "time", "sex")
-    order = {"country": list(frame[to].unique()), "birthplace": list(frame[origin].unique())}
-    stock = cubes(
+    dims = [*rows, "time", "sex"] if across == "time" else [*rows, "sex", "age"]
+    order = {dim: list(long[dim].unique()) for dim in dims if dim not in ("sex", "time")}
+    arrays = cubes(
         long, dict(zip(dims, dims, strict=True)), ["stock"], file.name, order=order, gaps=True
     )
-    kinds = pd.Series(_texts(frame, table, "type of data"), index=frame[to])
-    kinds = kinds[~kinds.index.duplicated()]
-    return described(
-        stock["stock"].assign_coords(
-            country_name=("country", _names(frame, to, table.column("area of destination"))),
-            birthplace_name=("birthplace", _names(frame, origin, table.column("area of origin"))),
-            data_type=("country", kinds[order["country"]].to_numpy(dtype=object)),
-        ),
-        "stock",
-        source=f"{_SOURCE}, {file.name}",
-        aggregates_left_out=left_out,
-    )
+    return described(arrays["stock"], "stock", source=f"{_SOURCE}, {file.name}")
+
+
+def _along(
+    array: xr.DataArray,
+    dims: tuple[str, ...],
+    rows: Mapping[str, pd.Series[Any]],
+    texts: np.ndarray[Any, Any],
+) -> tuple[tuple[str, ...], np.ndarray[Any, Any]]:
+    """Texts of the rows along their labels."""
+    cells = np.full([array.sizes[dim] for dim in dims], "", dtype=object)
+    cells[tuple(array.indexes[dim].get_indexer(rows[dim]) for dim in dims)] = texts
+    return dims, cells
 
 
 class _Table:
-    """A sheet: what stands over each column, and the rows below, read one by one."""
+    """A sheet: what stands over each column, and the rows below."""
 
-    def __init__(self, heads: dict[str, str], sexes: dict[str, str], rows: list[Any], top: int):
-        self.heads = heads  # of each column, by its key
-        self.sexes = sexes
-        self.rows = rows
-        self.top = top
+    def __init__(
+        self, row: tuple[Any, ...], above: list[tuple[Any, ...]], frame: pd.DataFrame
+    ) -> None:
+        heads = [_head(cell) for cell in row]
+        #: A name for each column: its head, with its number where others have that too.
+        self.keys = [
+            head if head and heads.count(head) == 1 else f"{head}#{position}"
+            for position, head in enumerate(heads)
+        ]
+        self.heads = heads
+        self.sexes = _sexes_of(above, heads)
+        self.frame = frame.reindex(columns=range(len(heads))).set_axis(self.keys, axis=1)
 
     @classmethod
-    def of(
-        cls, file: Path, reader: str, sheet: str, marks: Sequence[str], without: Sequence[str]
-    ) -> _Table:
-        """The table whose row of heads has all of `marks` and none of `without`."""
+    def of(cls, file: Path, reader: str, sheet: str, marks: tuple[str, str]) -> _Table:
+        """The table whose row of heads has both of `marks`."""
         with _sheet(file, reader, sheet) as rows:
             above: list[tuple[Any, ...]] = []
-            for top, row in enumerate(rows, 1):
-                heads = [_head(cell) for cell in row]
-                if all(mark in heads for mark in marks) and not set(without) & set(heads):
-                    keys = _keys(heads)
-                    texts = {key: str(cell) for key, cell in zip(keys, row, strict=True) if key}
-                    sexes = dict(zip(keys, _sexes_of(above, row), strict=True))
-                    return cls(texts, sexes, [list(rest) for rest in rows], top)
+            for row in itertools.islice(rows, _HEAD):
+                if set(marks) <= {_head(cell) for cell in row}:
+                    frame = pd.DataFrame([list(rest) for rest in rows], dtype=object)
+                    frame.index += len(above) + 2  # the number of the row in the sheet
+                    return cls(row, above, frame.dropna(how="all"))
                 above.append(row)
-                if top == _HEAD:
-                    break
         raise wrong_file(
             file, reader, f"a row of heads with {list(marks)} in sheet {sheet!r}", "none"
         )
 
-    def figures(self) -> list[tuple[str, str]]:
-        """Columns under a sex, and their heads."""
-        return [(key, head) for key, head in self.heads.items() if self.sexes[key]]
+    def figures(self) -> list[tuple[str, str, str]]:
+        """Columns of women or of men: key, sex, and head."""
+        each = zip(self.keys, self.sexes, self.heads, strict=True)
+        return [(key, sex, head) for key, sex, head in each if sex in (FEMALE, MALE)]
 
     def column(self, words: str) -> str:
         """The first column whose head has these words."""
-        return next(key for key in self.heads if words in key)
-
-    def frame(self, file: Path) -> pd.DataFrame:
-        """Rows that are not empty, by number of the row in the sheet."""
-        width = max(len(row) for row in self.rows) if self.rows else 0
-        padded = [[*row, *[None] * (width - len(row))] for row in self.rows]
-        frame = pd.DataFrame(padded, dtype=object)
-        frame.index += self.top + 1
-        keys = list(self.sexes)
-        frame = frame.iloc[:, : len(keys)].set_axis(keys, axis=1).dropna(how="all")
-        check_rows(frame, file.name)
-        return frame
+        found = [key for key in self.keys if words in key]
+        if not found:
+            raise SchemaError(
+                f"expected a column '... {words} ...', got {first(filter(None, self.heads), 20)}"
+            )
+        return found[0]
 
 
 @contextmanager
 def _sheet(file: Path, reader: str, name: str) -> Iterator[Iterator[tuple[Any, ...]]]:
     openpyxl = require("openpyxl", f"mp.io.{reader}")
+    wrong = (zipfile.BadZipFile, KeyError, openpyxl.utils.exceptions.InvalidFileException)
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except (openpyxl.utils.exceptions.InvalidFileException, OSError, KeyError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise wrong_file(file, reader, "a workbook (.xlsx)", "another file") from error
-    except Exception as error:  # zipfile.BadZipFile of whatever is named .xlsx
+    except wrong as error:
         raise wrong_file(file, reader, "a workbook (.xlsx)", "another file") from error
     try:
         if name not in book.sheetnames:
@@ -322,41 +316,35 @@ def _sheet(file: Path, reader: str, name: str) -> Iterator[Iterator[tuple[Any, .
 
 
 def _head(cell: Any) -> str:
-    return re.sub(r"\s+", " ", str(cell)).strip().lower() if cell is not None else ""
+    """What stands over a column, in small letters and without the blanks around it."""
+    if cell is None:
+        return ""
+    number = isinstance(cell, float) and cell.is_integer()
+    return re.sub(r"\s+", " ", str(int(cell) if number else cell)).strip().lower()
 
 
-def _keys(heads: Sequence[str]) -> list[str]:
-    """One name a column: its head, with the number of the column where that is not unique."""
+def _sexes_of(above: Sequence[tuple[Any, ...]], heads: Sequence[str]) -> list[str]:
+    """The sex of each column: what the banner above names, which stands over the first of a block.
+
+    Without such a banner heads that come three times are of both sexes, males and females.
+    """
+    for banner in reversed(above):
+        cells = [_head(cell) for cell in banner]
+        named = [next((sex for sex, word in _SEXES if word in cell), "") for cell in cells]
+        if len(set(filter(None, named))) > 1:
+            padded = pd.Series([*named, *[""] * len(heads)][: len(heads)], dtype="object")
+            return list(padded.where(padded != "").ffill().fillna(""))
+    order = ("total", MALE, FEMALE)
     return [
-        head if head and heads.count(head) == 1 else f"{head}#{position}"
+        order[heads[:position].count(head)] if head and heads.count(head) == 3 else ""
         for position, head in enumerate(heads)
     ]
 
 
-def _sexes_of(above: Sequence[tuple[Any, ...]], row: tuple[Any, ...]) -> list[str]:
-    """The sex that the banner over each column names; it stands over the first of a block."""
-    found = ["" for _ in row]
-    for banner in above:
-        current = ""
-        for position, cell in enumerate(banner[: len(row)]):
-            text = _head(cell)
-            named = next((sex for sex, word in _SEXES if word in text), "")
-            current = named or current
-            if current and position and len(text) < 200:
-                found[position] = current
-        if len({sex for sex in found if sex}) >= 2:
-            return found
-    return found
+def _texts(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    return column.fillna("").astype("str").str.strip().to_numpy(dtype=object)
 
 
-def _texts(frame: pd.DataFrame, table: _Table, words: str) -> np.ndarray[Any, Any]:
-    key = next((key for key in table.heads if words in key), None)
-    if key is None:
-        return np.full(len(frame), "", object)
-    return frame[key].fillna("").astype("str").str.strip().to_numpy(dtype=object)
-
-
-def _names(frame: pd.DataFrame, code: str, place: str) -> np.ndarray[Any, Any]:
-    """Names of the places in the order of their codes; the file marks notes by an asterisk."""
-    each = frame.drop_duplicates(code)[place].fillna("").astype("str")
-    return each.str.strip().str.rstrip("*").str.strip().to_numpy(dtype=object)
+def _names(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Names of places without the asterisk of a note."""
+    return np.array([text.rstrip("*").rstrip() for text in _texts(column)], dtype=object)
