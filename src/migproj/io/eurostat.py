@@ -133,9 +133,7 @@ def _read(
     seen: dict[str, set[Any]] = {name: set() for name in asked}
     left_out: set[str] = set()
     texts = ["c_birth", "age", "unit", "sex", "geo", "OBS_FLAG"]
-    for part in chunks(
-        file, "read_eurostat_stock", _COLUMNS, optional=["OBS_FLAG"], text=texts
-    ):
+    for part in chunks(file, "read_eurostat_stock", _COLUMNS, optional=["OBS_FLAG"], text=texts):
         other = part["unit"] != "NR"
         if other.any():
             units = first(part["unit"][other].unique())

@@ -123,11 +123,12 @@ def read_demographic_yearbook(
     known = frame[~unknown].assign(Age=frame["Age"].str.replace(" ", ""))
     grid = list(ages or _one_grid(known, file))
     check_found("ages", grid, list(known["Age"].unique()), file.name)
-    return _dataset(known[known["Age"].isin(grid)], frame[unknown], grid, file).assign_attrs(
+    known = known[known["Age"].isin(grid)]
+    return _dataset(known, frame[unknown], grid, file).assign_attrs(
         source=f"United Nations, Demographic Yearbook, {file.name}",
         area=area,
         older_rows_left_out=int(older.sum()),
-        footnotes=_used(frame, notes),
+        footnotes=_used(pd.concat([known, frame[unknown]]), notes),
     )
 
 
@@ -159,8 +160,10 @@ def _of_one_record_type(frame: pd.DataFrame, wanted_type: str | None, file: Path
     if wanted_type is not None:
         frame = frame[frame["Record Type"].str.startswith(wanted_type)]
         if frame.empty:
-            raise SchemaError(f"record_type: none in {file.name} begins with {wanted_type!r}; it "
-                              f"has {first(types, 10)}")
+            raise SchemaError(
+                f"record_type: none in {file.name} begins with {wanted_type!r}; it "
+                f"has {first(types, 10)}"
+            )
     several = frame.groupby(_TABLE)["Record Type"].nunique()
     several = several[several > 1]
     if len(several):
