@@ -46,8 +46,9 @@ def table():
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet"])
 @pytest.mark.parametrize("missing", ["keep", "drop"])
-def test_tidy_round_trip(tmp_path, name, missing):
-    data = table()
+@pytest.mark.parametrize("codes", [False, True])
+def test_tidy_round_trip(tmp_path, name, missing, codes):
+    data = table().assign_coords(country=[516, 32]) if codes else table()
     file = mp.io.write_tidy(data, tmp_path / name, missing=missing)
     assert file == tmp_path / name
     back = mp.io.read_tidy(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,14 +110,15 @@ OBS_VALUE,OBS_FLAG,CONF_STATUS
     known = frame.assign(age=labels)[labels.isin(grid)]
     dims = {dim: key for dim, key in zip(_DIMS, _KEYS, strict=True) if dim != "sex" or not total}
     dims["time"] = "time"
-    stock = _stock(known, dims, file, age=grid).assign_coords(age_coords(grid))
+    order: dict[str, Sequence[Any]] = {
+        dim: list(frame[dims[dim]].unique()) for dim in ("country", "birthplace")
+    }
+    order |= {"time": sorted(frame["time"].unique()), "age": grid}
+    stock = _stock(known, dims, order, file).assign_coords(age_coords(grid))
     if unknown.any():
         ageless = {dim: key for dim, key in dims.items() if dim != "age"}
-        counts = _stock(frame[unknown], ageless, file)["stock"].rename("unknown_age")
-        stock["unknown_age"] = described(
-            counts.reindex({dim: stock[dim] for dim in ("country", "birthplace", "time")}),
-            "unknown_age",
-        )
+        counts = _stock(frame[unknown], ageless, order, file)["stock"]
+        stock["unknown_age"] = described(counts, "unknown_age")
     return stock.assign_attrs(
         source=f"Eurostat, {file.name}",
         aggregates_left_out=left_out,
@@ -181,10 +182,9 @@ def _age(code: str, file: Path) -> str | None:
 
 
 def _stock(
-    frame: pd.DataFrame, dims: dict[str, str], file: Path, **order: Sequence[str]
+    frame: pd.DataFrame, dims: Mapping[str, str], order: Mapping[str, Sequence[Any]], file: Path
 ) -> xr.Dataset:
-    first_seen = {dim: list(frame[dims[dim]].unique()) for dim in ("country", "birthplace")}
-    stock = cubes(frame, dims, ["OBS_VALUE"], file.name, order={**first_seen, **order}, gaps=True)
+    stock = cubes(frame, dims, ["OBS_VALUE"], file.name, order=order, gaps=True)
     array = described(stock["OBS_VALUE"], "stock")
     flags = np.full(array.shape, "", dtype=object)
     if "OBS_FLAG" in frame:

@@ -30,6 +30,7 @@ _OTHERS: Final = 2003
 _HEAD: Final = 40
 _SEXES: Final = ((FEMALE, "female"), (MALE, "male"), ("total", "both"))
 _MISSING: Final = ("..", "…", "-")
+_KIND: Final = ("type of data", "data type")
 _AGE: Final = re.compile(r"\d+\s*(-\s*\d+|\+)")
 
 
@@ -106,7 +107,7 @@ def read_migrant_stock_by_age(
     rows = {"country": frame[code], "time": frame[year] + 0.5}
     array = _stock(frame, rows, columns, file)
     array = array.assign_coords(age_coords([label for _, sex, label in columns if sex == FEMALE]))
-    place, kind = table.column("country or area"), table.column("type of data")
+    place, kind = table.column("development group"), table.column(*_KIND)
     return array.assign_coords(
         country_name=_along(array, ("country",), rows, _names(frame[place])),
         data_type=_along(array, ("country", "time"), rows, _texts(frame[kind])),
@@ -193,7 +194,7 @@ def read_migrant_stock_by_origin(
     rows = {"country": frame[to], "birthplace": frame[origin]}
     array = _stock(frame, rows, columns, file)
     place, born_in = table.column("area of destination"), table.column("area of origin")
-    kind = table.column("type of data")
+    kind = table.column(*_KIND)
     return array.assign_coords(
         country_name=_along(array, ("country",), rows, _names(frame[place])),
         birthplace_name=_along(array, ("birthplace",), rows, _names(frame[born_in])),
@@ -289,12 +290,12 @@ class _Table:
         each = zip(self.keys, self.sexes, self.heads, strict=True)
         return [(key, sex, head) for key, sex, head in each if sex in (FEMALE, MALE)]
 
-    def column(self, words: str) -> str:
-        """The first column whose head has these words."""
-        found = [key for key in self.keys if words in key]
+    def column(self, *words: str) -> str:
+        """The first column whose head has the first of these words that one has."""
+        found = [key for word in words for key in self.keys if word in key]
         if not found:
             raise SchemaError(
-                f"expected a column '... {words} ...', got {first(filter(None, self.heads), 20)}"
+                f"expected a column '... {words[0]} ...', got {first(filter(None, self.heads), 20)}"
             )
         return found[0]
 
@@ -310,7 +311,9 @@ def _sheet(file: Path, reader: str, name: str) -> Iterator[Iterator[tuple[Any, .
     try:
         if name not in book.sheetnames:
             raise SchemaError(f"{file.name}: sheet: no {name!r}; it has {book.sheetnames}")
-        yield book[name].iter_rows(values_only=True)
+        table = book[name]
+        table.reset_dimensions()  # which some programs write wrong
+        yield table.iter_rows(values_only=True)
     finally:
         book.close()
 

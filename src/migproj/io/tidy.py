@@ -13,12 +13,14 @@ from migproj.ages import age_coords, groups_of
 from migproj.conventions import DIMS, VARIABLES
 from migproj.errors import SchemaError
 from migproj.io._cubes import check_rows, cubes
-from migproj.io._files import PathLike, chunks, first, numbers, require
+from migproj.io._files import PathLike, chunks, columns_of, first, numbers, require
 
 __all__ = ["read_tidy", "tidy", "write_tidy"]
 
 _AGES: Final = ("age", "mother_age", "age_from", "duration")
 _LAST: Final = ["value", "units"]
+#: Dims whose labels ascend; those of others stand in the order of the file.
+_ASCENDING: Final = (*_AGES, "time", "period", "draw", "quantile")
 
 
 def as_dataset(table: xr.Dataset | xr.DataArray, writer: str) -> xr.Dataset:
@@ -165,8 +167,8 @@ def read_tidy(path: PathLike) -> xr.Dataset:
     Returns
     -------
     Dataset
-        The variables, each over the dims that its rows fill, with ``units``. Labels that are
-        numbers ascend; others stand in the order of the file. Cells without a row are NaN. A
+        The variables, each over the dims that its rows fill, with ``units``. Ages, times and
+        draws ascend; other labels stand in the order of the file. Cells without a row are NaN. A
         scalar coordinate comes back as a dim of length 1.
 
     Raises
@@ -200,7 +202,7 @@ def read_tidy(path: PathLike) -> xr.Dataset:
                 f"{file.name}: variable {name!r}: expected labels in the columns {dims}, got "
                 f"{int(blank.sum())} blank of {len(rows)} rows: {first(rows.index[blank])}"
             )
-        order = {dim: list(rows[dim].unique()) for dim in dims if _is_text(frame[dim])}
+        order = {dim: list(rows[dim].unique()) for dim in dims if dim not in _ASCENDING}
         array = cubes(
             rows, dict(zip(dims, dims, strict=True)), ["value"], file.name, order=order, gaps=True
         )["value"]
@@ -221,15 +223,9 @@ def _frame(file: Path) -> pd.DataFrame:
     if _kind(file) == "parquet":
         require("pyarrow", "mp.io.read_tidy of .parquet")
         return pd.read_parquet(file, engine="pyarrow")
-    from migproj.io._files import columns_of
-
     have = columns_of(file)
     parts = chunks(file, "read_tidy", ["variable", *_LAST], optional=have, text=["variable"])
     return pd.concat(parts)
-
-
-def _is_text(column: pd.Series[Any]) -> bool:
-    return not pd.api.types.is_numeric_dtype(column)
 
 
 def _meaning(name: str, units: pd.Series[Any]) -> dict[str, str]:

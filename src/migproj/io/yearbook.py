@@ -190,24 +190,26 @@ def _one_grid(frame: pd.DataFrame, file: Path) -> list[str]:
 
 
 def _dataset(known: pd.DataFrame, unknown: pd.DataFrame, grid: list[str], file: Path) -> xr.Dataset:
-    def arrays(frame: pd.DataFrame, *dims: str) -> xr.DataArray:
-        columns = {"country": "Country or Area", "time": "time", "sex": "sex", "age": "Age"}
-        order = {"country": list(known["Country or Area"].unique()), "sex": [FEMALE, MALE]}
-        return cubes(
-            frame.assign(time=frame["Year"] + 0.5),
-            {dim: columns[dim] for dim in dims},
-            ["Value"],
-            file.name,
-            order={**order, "age": grid, "time": sorted(known["Year"].unique() + 0.5)},
-            gaps=True,
-        )["Value"]
+    tables = pd.concat([known, unknown])
+    columns = {"country": "Country or Area", "time": "time", "sex": "sex", "age": "Age"}
+    order = {
+        "country": list(tables["Country or Area"].unique()),
+        "time": sorted(tables["Year"].unique() + 0.5),
+        "sex": [FEMALE, MALE],
+        "age": grid,
+    }
 
-    population = described(arrays(known, "country", "time", "sex", "age"), "population")
+    def figures(frame: pd.DataFrame, *dims: str) -> xr.DataArray:
+        frame = frame.assign(time=frame["Year"] + 0.5)
+        wide = {dim: columns[dim] for dim in dims}
+        return cubes(frame, wide, ["Value"], file.name, order=order, gaps=True)["Value"]
+
+    population = described(figures(known, *columns), "population")
     result = xr.Dataset({"population": population.assign_coords(age_coords(grid))})
     if len(unknown):
-        counts = arrays(unknown, "country", "time", "sex")
+        counts = figures(unknown, "country", "time", "sex")
         result["unknown_age"] = described(counts, "unknown_age")
-    return result.assign_coords(_of_tables(known, population))
+    return result.assign_coords(_of_tables(tables, population))
 
 
 def _of_tables(frame: pd.DataFrame, array: xr.DataArray) -> dict[str, Any]:
