@@ -165,3 +165,7 @@ def test_wrong_cells(tmp_path):
     with says("years: not in a.txt", "1900"):
         write(tmp_path, "a.txt", title, BY_SEX, rows)
         mp.io.read_hmd(tmp_path / "a.txt", years=[1900])
+    with says(
+        "a.txt: expected 5 cells in a row", "Year Age Female Male Total", "2 of 6 rows", r"\[4, 6\]"
+    ):
+        read([(1950, "0", 1, 2), rows[1], (*rows[2], 7), *rows[3:]])

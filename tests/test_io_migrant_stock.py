@@ -161,6 +161,16 @@ def test_by_origin(tmp_path, banner):
     assert stock.sel(country=152, birthplace=2003).isnull().all()
 
 
+def test_rows_that_end_early(tmp_path):
+    short = row_of_origin("Chile", 152, "C", "Peru", 604, 10)[:-2]
+    stock = mp.io.read_migrant_stock_by_origin(
+        workbook(tmp_path, by_origin([*ROWS_OF_ORIGIN, short]))
+    )
+    women = stock.sel(country=152, birthplace=604, sex="female")
+    assert women.values[0] == 20
+    assert np.isnan(women.values[1:]).all()
+
+
 def test_by_origin_selected(tmp_path):
     file = workbook(tmp_path, by_origin(ROWS_OF_ORIGIN))
     one = mp.io.read_migrant_stock_by_origin(

@@ -265,7 +265,46 @@ def test_what_is_read_goes_into_estimates(tmp_path):
     assert net["net_migration"].sel(age=slice(5, None)).notnull().all()
 
 
+def test_what_is_read_can_be_written(tmp_path):
+    population = mp.io.read_wpp_population(write(tmp_path, "p.csv", POPULATION, population_rows()))
+    assert population["variant"].dtype == object  # of variable length
+    mp.io.write_zarr(population, tmp_path / "p.zarr")
+    mp.io.write_netcdf(population, tmp_path / "p.nc")
+    for back in (
+        xr.open_zarr(tmp_path / "p.zarr", consolidated=False),
+        xr.open_dataset(tmp_path / "p.nc", engine="h5netcdf"),
+    ):
+        with back:
+            xr.testing.assert_equal(back["population"], population)
+    tidied = mp.io.read_tidy(mp.io.write_tidy(population, tmp_path / "tidy.csv"))["population"]
+    xr.testing.assert_equal(
+        tidied.squeeze("variant", drop=True).transpose(*population.dims),
+        population.drop_vars(["variant", "country_name", "iso3"]),
+    )
+
+
 # --- wrong files
+
+
+def test_one_label_need_not_be_a_list(tmp_path):
+    file = write(tmp_path, "p.csv", POPULATION, population_rows())
+    one = mp.io.read_wpp_population(file, countries="CIV", years=2024)
+    assert one["country"].values.tolist() == [384]
+    assert one["time"].values.tolist() == [2024.5]
+
+
+def test_empty_and_damaged_files(tmp_path):
+    with says("a.csv: no rows"):
+        mp.io.read_wpp_population(write(tmp_path, "a.csv", POPULATION, []))
+    empty = tmp_path / "b.csv"
+    empty.touch()
+    with says("b.csv", "empty or no text"):
+        mp.io.read_wpp_population(empty)
+    whole = write(tmp_path, "c.csv.gz", POPULATION, population_rows(years=range(1000, 3000)))
+    damaged = tmp_path / "d.csv.gz"
+    damaged.write_bytes(whole.read_bytes()[:-5000])
+    with says("d.csv.gz: the compressed file is damaged"):
+        mp.io.read_wpp_population(damaged)
 
 
 def test_unreadable_cells(tmp_path):
@@ -316,7 +355,7 @@ def test_another_layout_is_named(tmp_path):
         mp.io.read_wpp_indicators(other)
     picture = tmp_path / "x.csv"
     picture.write_bytes(b"\x89PNG\xff\xfe\x00")
-    with says("x.csv", "not text"):
+    with says("x.csv", "empty or no text"):
         mp.io.read_wpp_population(picture)
     with pytest.raises(FileNotFoundError):
         mp.io.read_wpp_population(tmp_path / "none.csv")

@@ -15,7 +15,16 @@ from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
 from migproj.io._files import first
 
-__all__ = ["age_groups", "cubes", "described", "grid_of_labels", "wanted"]
+__all__ = [
+    "age_groups",
+    "as_list",
+    "check_found",
+    "check_rows",
+    "cubes",
+    "described",
+    "grid_of_labels",
+    "wanted",
+]
 
 
 def cubes(
@@ -101,15 +110,23 @@ def _check_full(array: xr.DataArray, name: str, file: str) -> None:
         )
 
 
+def as_list(asked: Any) -> list[Any] | None:
+    """What is asked for, one label or several, as a list; None stays None."""
+    if asked is None:
+        return None
+    return [asked] if isinstance(asked, str | int | np.integer) else list(asked)
+
+
 def wanted(
     frame: pd.DataFrame, columns: Sequence[str], asked: Sequence[Any] | None
 ) -> pd.Series[bool]:
     """Rows with one of the labels asked for in one of `columns`; all rows if none are."""
-    if asked is None:
+    labels = as_list(asked)
+    if labels is None:
         return pd.Series(True, index=frame.index)
     found = pd.Series(False, index=frame.index)
     for column in columns:
-        found |= frame[column].isin(list(asked))
+        found |= frame[column].isin(labels)
     return found
 
 
@@ -117,11 +134,10 @@ def check_found(
     name: str, asked: Sequence[Any] | None, have: Sequence[Any], file: str, mend: str = ""
 ) -> None:
     """Everything asked for is in the file."""
-    odd = [label for label in asked or () if label not in set(have)]
+    odd = [label for label in as_list(asked) or () if label not in set(have)]
     if odd:
-        raise SchemaError(
-            f"{name}: not in {file}: {first(odd)}; it has {first(sorted(set(have), key=str))}{mend}"
-        )
+        known = sorted({label for label in have if not pd.isna(label)}, key=str)
+        raise SchemaError(f"{name}: not in {file}: {first(odd)}; it has {first(known)}{mend}")
 
 
 def age_groups(lower: pd.Series[Any], width: pd.Series[Any], file: str) -> AgeGroups:

@@ -8,6 +8,7 @@ import importlib
 import io
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ PathLike: TypeAlias = "str | os.PathLike[str]"
 
 #: Rows read at a time: a few tens of megabytes.
 _CHUNK: Final = 250_000
+#: What reading a damaged or an incomplete compressed file raises.
+_DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 #: Lines of a file's head in which its layout shows.
 _HEAD: Final = 20
 
@@ -93,7 +96,7 @@ def head(path: Path) -> list[str]:
     try:
         with opened(path) as file:
             return [line.rstrip("\r\n") for line, _ in zip(file, range(_HEAD), strict=False)]
-    except (UnicodeDecodeError, zipfile.BadZipFile, gzip.BadGzipFile):
+    except (UnicodeDecodeError, *_DAMAGED):
         return []
 
 
@@ -109,7 +112,7 @@ def reader_of(path: Path) -> str | None:
     for reader, wanted in _COLUMNS:
         if wanted <= columns:
             return reader
-    if any(line.split()[:2] == ["Year", "Age"] for line in head(path)[:5]):
+    if any(line.split()[:2] in (["Year", "Age"], ["Year", "Female"]) for line in head(path)[:5]):
         return "read_hmd"
     if path.suffix == ".xlsx":
         texts = {text.strip().lower() for text in _texts_of_workbook(path)}
@@ -160,7 +163,7 @@ def chunks(
     have = columns_of(path)
     lacking = [name for name in columns if name not in have]
     if lacking:
-        got = f"{have[:8]}" if have else "a file that is not text in UTF-8"
+        got = f"{have[:8]}" if have else "a file that is empty or no text in UTF-8"
         raise wrong_file(path, reader, f"a table with the columns {list(columns)}", got)
     wanted = [*columns, *(name for name in optional if name in have)]
     try:
@@ -175,6 +178,7 @@ def chunks(
                 chunksize=_CHUNK,
                 low_memory=False,
                 skip_blank_lines=False,
+                index_col=False,
             ) as parts,
         ):
             for part in parts:
@@ -185,6 +189,8 @@ def chunks(
             f"{path.name}: expected text in UTF-8, got other bytes at {error.start}; save it again "
             "as UTF-8"
         ) from error
+    except _DAMAGED as error:
+        raise SchemaError(f"{path.name}: the compressed file is damaged: {error}") from error
     except pd.errors.ParserError as error:
         raise SchemaError(f"{path.name}: lines with too many or too few cells: {error}") from error
 

@@ -118,6 +118,9 @@ def write_zarr(
 def _described(table: xr.Dataset) -> tuple[xr.Dataset, dict[str, dict[str, Any]]]:
     """A copy with units and meanings everywhere, and how dates are written."""
     data = table.copy()
+    for name, array in table.variables.items():
+        if array.dtype.kind == "U":  # Zarr 3 warns of strings of fixed length
+            data[name] = array.astype(object)
     encoding: dict[str, dict[str, Any]] = {}
     for name, array in data.variables.items():
         known = _of_coordinate(str(name)) if name in data.coords else _of_variable(str(name))

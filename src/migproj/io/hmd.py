@@ -135,7 +135,7 @@ def _life_table(text: _Text, years: Sequence[int] | None) -> xr.Dataset:
     arrays = _array(frame.assign(**values), text, "period", _TABLE, sexes=False)
     table = xr.Dataset({name: described(arrays[name], name) for name in _TABLE})
     sex = next((label for word, label in _SEXES.items() if word in text.title), None)
-    table = table if sex is None else table.assign_coords(sex=sex)
+    table = table if sex is None else table.assign_coords(sex=((), np.array(sex, object)))
     return _finished(table, text, width, [])
 
 
@@ -144,7 +144,7 @@ def _text(file: Path) -> _Text:
     lines = head(file)
     at = next((k for k, line in enumerate(lines) if line.split()[:1] == ["Year"]), None)
     if at is None:
-        got = f"{lines[0][:80]!r}" if lines else "a file that is not text in UTF-8"
+        got = f"{lines[0][:80]!r}" if lines else "a file that is empty or no text in UTF-8"
         raise wrong_file(file, "read_hmd", "a title and then the names 'Year Age ...'", got)
     title = " ".join(lines[0].split())
     odd = [word for word in ("cohort", "Lexis") if word.lower() in title.lower()]
@@ -154,10 +154,16 @@ def _text(file: Path) -> _Text:
             "(Deaths_1x1.txt, fltper_1x1.txt)"
         )
     with opened(file) as stream:
-        frame = pd.read_csv(
-            stream, sep=r"\s+", skiprows=at, dtype="str", keep_default_na=False, na_values=[]
+        lines = stream.readlines()
+    names, *cells = [line.split() for line in lines[at:]]
+    rows = {number: row for number, row in enumerate(cells, at + 2) if row}
+    odd = [number for number, row in rows.items() if len(row) != len(names)]
+    if odd:
+        raise SchemaError(
+            f"{file.name}: expected {len(names)} cells in a row ({' '.join(names)}), got others in "
+            f"{len(odd)} of {len(rows)} rows: rows {first(odd)}"
         )
-    frame.index += at + 2  # the number of the line
+    frame = pd.DataFrame(list(rows.values()), index=list(rows), columns=names, dtype="str")
     check_rows(frame, file.name)
     return _Text(file.name, title, frame)
 

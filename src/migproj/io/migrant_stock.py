@@ -17,7 +17,7 @@ import xarray as xr
 from migproj.ages import age_coords
 from migproj.conventions import FEMALE, MALE
 from migproj.errors import SchemaError
-from migproj.io._cubes import check_found, check_rows, cubes, described, wanted
+from migproj.io._cubes import as_list, check_found, check_rows, cubes, described, wanted
 from migproj.io._files import PathLike, first, numbers, require, whole, wrong_file
 
 __all__ = ["read_migrant_stock_by_age", "read_migrant_stock_by_origin"]
@@ -181,7 +181,8 @@ def read_migrant_stock_by_origin(
     figures = [figure for figure in table.figures() if re.fullmatch(r"\d{4}", figure[2])]
     columns = [(key, sex, int(year) + 0.5) for key, sex, year in figures]
     check_found("years", years, [int(time) for _, _, time in columns], file.name)
-    columns = [column for column in columns if years is None or int(column[2]) in years]
+    chosen = as_list(years)
+    columns = [column for column in columns if chosen is None or int(column[2]) in chosen]
     frame = table.frame
     frame[to], frame[origin] = whole(frame[to], file.name), whole(frame[origin], file.name)
     group = frame[to] >= _AGGREGATES
@@ -268,7 +269,7 @@ class _Table:
         ]
         self.heads = heads
         self.sexes = _sexes_of(above, heads)
-        self.frame = frame.reindex(columns=range(len(heads))).set_axis(self.keys, axis=1)
+        self.frame = frame.set_axis(self.keys, axis=1)
 
     @classmethod
     def of(cls, file: Path, reader: str, sheet: str, marks: tuple[str, str]) -> _Table:
@@ -277,7 +278,9 @@ class _Table:
             above: list[tuple[Any, ...]] = []
             for row in itertools.islice(rows, _HEAD):
                 if set(marks) <= {_head(cell) for cell in row}:
-                    frame = pd.DataFrame([list(rest) for rest in rows], dtype=object)
+                    wide = len(row)
+                    padded = [[*each, *[None] * wide][:wide] for each in rows]
+                    frame = pd.DataFrame(padded, columns=range(wide), dtype=object)
                     frame.index += len(above) + 2  # the number of the row in the sheet
                     return cls(row, above, frame.dropna(how="all"))
                 above.append(row)

@@ -337,11 +337,16 @@ def _read(
     figures = [name for name in columns if name not in ("AgeGrp", "Sex")]
     for file in files:
         parts = chunks(
-            file, reader, [*_KEYS, *columns], optional=_KEYS_FROM_2022, text=["Time", "AgeGrp"]
+            file,
+            reader,
+            [*_KEYS, *columns],
+            optional=_KEYS_FROM_2022,
+            text=["Time", "AgeGrp", "Variant"],
         )
         for part in parts:
             part["LocID"] = whole(part["LocID"], file.name)
             part["year"] = whole(part["Time"].str[:4], file.name)
+            part["Variant"] = part["Variant"].fillna("")
             group = _is_group(part)
             if not selection.aggregates:
                 left_out |= set(part["LocID"][group])
@@ -353,7 +358,7 @@ def _read(
             part = part[
                 wanted(part, codes, selection.countries)
                 & wanted(part, ["year"], selection.years)
-                & wanted(part, ["Variant"], _listed(selection.variant))
+                & wanted(part, ["Variant"], selection.variant)
             ].copy()
             for name in figures:
                 read_as = whole if name in _AGE else numbers
@@ -363,7 +368,7 @@ def _read(
     groups = f"; groups of countries ({len(left_out)}) need aggregates=True" if left_out else ""
     check_found("countries", selection.countries, list(seen["country"]), names, groups)
     check_found("years", selection.years, list(seen["year"]), names)
-    check_found("variant", _listed(selection.variant), list(seen["variant"]), names)
+    check_found("variant", selection.variant, list(seen["variant"]), names)
     frame = pd.concat(kept, ignore_index=True)
     check_rows(frame, names)
     variants = sorted(frame["Variant"].unique())
@@ -372,10 +377,6 @@ def _read(
             f"{names}: several variants: {first(variants, 20)}; name one or more with variant="
         )
     return _Read(frame, selection, names, len(left_out))
-
-
-def _listed(variant: str | Sequence[str] | None) -> Sequence[str] | None:
-    return [variant] if isinstance(variant, str) else variant
 
 
 def _is_group(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -435,13 +436,15 @@ def _arrays(
         width = frame["AgeGrpSpan"].mask(is_open, np.inf)
         coords = age_groups(frame["AgeGrpStart"], width, read.file).coords()
     arrays = cubes(frame, dims, values, read.file, order=order, gaps=read.selection.gaps)
-    one = read.selection.variant is None or isinstance(read.selection.variant, str)
+    if read.selection.variant is None or isinstance(read.selection.variant, str):
+        label = np.array(frame["Variant"].iloc[0], object)
+        arrays = {
+            name: array.squeeze("variant", drop=True).assign_coords(variant=((), label))
+            for name, array in arrays.items()
+        }
     places = _places(frame)
     return {
-        name: (array.squeeze("variant") if one else array)
-        .assign_coords(coords)
-        .assign_coords(places)
-        for name, array in arrays.items()
+        name: array.assign_coords(coords).assign_coords(places) for name, array in arrays.items()
     }
 
 
