@@ -157,11 +157,11 @@ def _text(file: Path) -> _Text:
         lines = stream.readlines()
     names, *cells = [line.split() for line in lines[at:]]
     rows = {number: row for number, row in enumerate(cells, at + 2) if row}
-    odd = [number for number, row in rows.items() if len(row) != len(names)]
-    if odd:
+    uneven = [number for number, row in rows.items() if len(row) != len(names)]
+    if uneven:
         raise SchemaError(
             f"{file.name}: expected {len(names)} cells in a row ({' '.join(names)}), got others in "
-            f"{len(odd)} of {len(rows)} rows: rows {first(odd)}"
+            f"{len(uneven)} of {len(rows)} rows: rows {first(uneven)}"
         )
     frame = pd.DataFrame(list(rows.values()), index=list(rows), columns=names, dtype="str")
     check_rows(frame, file.name)
