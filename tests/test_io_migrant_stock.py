@@ -161,6 +161,14 @@ def test_by_origin(tmp_path, banner):
     assert stock.sel(country=152, birthplace=2003).isnull().all()
 
 
+def test_notes_below(tmp_path):
+    notes = [[], ["Source: United Nations."], [None, "* See the sheet Notes."]]
+    origin = workbook(tmp_path, by_origin([*ROWS_OF_ORIGIN, *notes]), "origin.xlsx")
+    assert mp.io.read_migrant_stock_by_origin(origin)["country"].values.tolist() == [32, 152]
+    age = workbook(tmp_path, contiguous(by_age([*ROWS_OF_AGES, *notes])), "age.xlsx")
+    assert mp.io.read_migrant_stock_by_age(age)["country"].values.tolist() == [32, 68]
+
+
 def test_rows_that_end_early(tmp_path):
     short = row_of_origin("Chile", 152, "C", "Peru", 604, 10)[:-2]
     stock = mp.io.read_migrant_stock_by_origin(

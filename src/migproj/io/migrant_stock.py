@@ -95,8 +95,8 @@ def read_migrant_stock_by_age(
     file = Path(path)
     table = _Table.of(file, "read_migrant_stock_by_age", sheet, ("year", "location code"))
     columns = _columns_of_ages(table, file)
-    frame = table.frame
     code, year = "location code", "year"
+    frame = table.rows(code)
     frame[code], frame[year] = whole(frame[code], file.name), whole(frame[year], file.name)
     group = frame[code] >= _AGGREGATES
     left_out = 0 if aggregates else frame[code][group].nunique()
@@ -183,7 +183,7 @@ def read_migrant_stock_by_origin(
     check_found("years", years, [int(time) for _, _, time in columns], file.name)
     chosen = as_list(years)
     columns = [column for column in columns if chosen is None or int(column[2]) in chosen]
-    frame = table.frame
+    frame = table.rows(to)
     frame[to], frame[origin] = whole(frame[to], file.name), whole(frame[origin], file.name)
     group = frame[to] >= _AGGREGATES
     born = (frame[origin] >= _AGGREGATES) & (frame[origin] != _OTHERS)
@@ -287,6 +287,11 @@ class _Table:
         raise wrong_file(
             file, reader, f"a row of heads with {list(marks)} in sheet {sheet!r}", "none"
         )
+
+    def rows(self, code: str) -> pd.DataFrame:
+        """The rows but those of notes, which have neither a code nor figures."""
+        figures = self.frame[[key for key, _, _ in self.figures()]]
+        return self.frame[self.frame[code].notna() | figures.notna().any(axis=1)].copy()
 
     def figures(self) -> list[tuple[str, str, str]]:
         """Columns of women or of men: key, sex, and head."""
