@@ -176,6 +176,14 @@ def test_output_that_takes_only_plain_letters():
     assert b"Latin America" in done.stdout
 
 
+def test_output_without_netcdf(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5netcdf", None)
+    result = call("--output", str(tmp_path))
+    assert result.exit_code == 1
+    assert "pip install 'migproj[io]'" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_ages_in_files_are_whole(tmp_path):
     assert call("--output", str(tmp_path)).exit_code == 0
     for file in tmp_path.glob("*.csv"):

@@ -50,6 +50,7 @@ FLOW = [
     ["indicators"],
     ["scenarios"],
     ["census"],
+    ["io"],
     ["datasets"],
     ["migrationmodels"],
     ["plot"],

@@ -8,6 +8,7 @@ import sys
 import migproj as mp
 
 LAZY = ["matplotlib", "dask", "duckdb", "scipy", "numba", "click", "rich", "h5netcdf"]
+LAZY += ["openpyxl", "pooch", "pyarrow.parquet", "zarr"]
 
 
 def test_import_loads_nothing_heavy_and_compiles_nothing():
@@ -58,6 +59,16 @@ def test_public_functions_are_documented():
             assert f"{section}\n{'-' * len(section)}" in doc, f"{name} lacks {section}"
         for parameter in inspect.signature(value).parameters:
             assert parameter in doc, f"{name} does not describe {parameter}"
+
+
+def test_readers_and_writers_are_documented():
+    for name in mp.io.__all__:
+        value = getattr(mp.io, name)
+        doc = inspect.getdoc(value) or ""
+        assert "Examples\n--------" in doc, name
+        for parameter in inspect.signature(value).parameters:
+            assert parameter in doc, f"{name} does not describe {parameter}"
+    assert list(mp.io.__all__) == sorted(mp.io.__all__)
 
 
 def test_errors_are_what_callers_catch():

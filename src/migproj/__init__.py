@@ -1,6 +1,7 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
 from migproj import census, datasets, ensemble, indicators, scenarios, testing
+from migproj import datasets, ensemble, indicators, io, scenarios, testing
 from migproj.agequality import age_quality
 from migproj.ages import age_coords, regroup_ages
 from migproj.baseyears import base_population, interpolate_rounds
@@ -77,6 +78,7 @@ __all__ = [
     "intercensal_population",
     "interpolate_rounds",
     "interval_years",
+    "io",
     "leslie_matrix",
     "life_table",
     "lifetime_migration",

@@ -234,6 +234,8 @@ def _write(result: example.Example, method: str, folder: Path) -> list[Path]:
     try:
         files = result.write(folder)
         picture = _picture(result, method, folder / "new_england.png")
+    except ImportError as error:
+        raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(
             f"cannot write to {folder}: {error.strerror or error}; give --output a folder that "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -17,12 +17,10 @@ import xarray as xr
 from migproj.ages import age_coords, groups_of, regroup_ages
 from migproj.datasets import load
 from migproj.errors import DataQualityWarning
+from migproj.io import write_netcdf, write_tidy
 from migproj.netmigration import net_migration
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["ESTIMATORS", "Example", "run"]
 
@@ -60,8 +58,8 @@ class Example:
         files = []
         for name, table in self.tables().items():
             files += [folder / f"{name}.csv", folder / f"{name}.nc"]
-            tidy(table).to_csv(files[-2], index=False)
-            table.to_netcdf(files[-1])
+            write_tidy(table, files[-2], missing="drop")
+            write_netcdf(table, files[-1])
         return files
 
 
@@ -119,21 +117,3 @@ def _on_grid(array: xr.DataArray) -> xr.DataArray:
     """Ages 20+ as they are; what leads to 10-19 is unknown, for nobody under 10 was counted."""
     wide = array.sel(age=_GRID["age"]).where(_GRID["age"] >= 20)
     return wide.drop_vars(["age_start", "age_width"], errors="ignore").assign_coords(_GRID)
-
-
-def tidy(table: xr.Dataset) -> pd.DataFrame:
-    """One row a figure: variable, labels of its dims, value, units. Missing ones are left out."""
-    import pandas as pd
-
-    ages = groups_of(table, "table")
-    parts = []
-    for name, array in table.data_vars.items():
-        frame = array.rename("value").to_series().dropna().reset_index()
-        parts.append(frame.assign(variable=str(name), units=array.attrs.get("units", "")))
-    both = pd.concat(parts, ignore_index=True)
-    labels = dict(zip(ages.lower, ages.labels, strict=True))
-    both["age_group"] = both["age"].map(labels)
-    both["age"] = both["age"].astype("Int64")  # whole, also where counts of all ages have none
-    last = ["value", "units"]
-    first = ["variable", *(dim for dim in map(str, table.dims) if dim in both), "age_group"]
-    return both[first + last]
