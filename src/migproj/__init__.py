@@ -1,7 +1,6 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import census, datasets, ensemble, indicators, scenarios, testing
-from migproj import datasets, ensemble, indicators, io, scenarios, testing
+from migproj import census, datasets, ensemble, indicators, io, scenarios, testing
 from migproj.agequality import age_quality
 from migproj.ages import age_coords, regroup_ages
 from migproj.baseyears import base_population, interpolate_rounds

@@ -238,7 +238,6 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("proportion_dead", _AGE, "1", "share of children ever born who died", 0.0, 1.0),
     VariableSpec("n_records", _SEX_AGE, "1", "records behind a figure", 0.0),
     # what files say beside the figures
-    VariableSpec("unknown_age", (), "persons", "people whose age is unknown", 0.0),
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
     VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),
