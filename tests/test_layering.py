@@ -40,6 +40,7 @@ FLOW = [
     ["stocks"],
     ["multiregional"],
     ["world"],
+    ["flows"],
     ["intensity"],
     ["agequality"],
     ["streams"],

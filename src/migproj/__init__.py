@@ -17,6 +17,7 @@ from migproj.errors import (
     MigprojError,
     SchemaError,
 )
+from migproj.flows import flows_from_stocks
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
@@ -63,6 +64,7 @@ __all__ = [
     "fit_brass_logit",
     "fit_rogers_castro",
     "flow_difference",
+    "flows_from_stocks",
     "graduate_ages",
     "indicators",
     "intercensal_population",
