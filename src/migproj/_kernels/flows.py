@@ -72,7 +72,7 @@ def _fit(
             if sums[j] > 0.0:
                 by_column[j] = columns[j] / sums[j]
             elif columns[j] > 0.0:
-                return times, columns[j], height + np.int64(j)
+                return times, float(columns[j]), height + int(np.int64(j))
             else:
                 by_column[j] = 0.0
             sums[j] = 0.0
@@ -86,12 +86,12 @@ def _fit(
             miss = abs(by_row[i] * have - rows[i])
             if miss > error:
                 error = miss
-                at = np.int64(i)
+                at = int(np.int64(i))
             factor = 0.0
             if have > 0.0:
                 factor = rows[i] / have
             elif rows[i] > 0.0:
-                return times, rows[i], np.int64(i)
+                return times, float(rows[i]), int(np.int64(i))
             renewed[i] = factor
             for j in range(uintp(width)):
                 sums[j] += factor * table[i, j]
@@ -127,8 +127,10 @@ def _balance(first: FloatArray, last: FloatArray, growth: float) -> int:
     for c in range(first.shape[0]):
         for k in range(first.shape[0]):
             more += first[c, k] - last[c, k]
-    code = _scale_natives(first, -0.5 * more)
-    return code if code != NOTHING else _scale_natives(last, 0.5 * more)
+    code: int = _scale_natives(first, -0.5 * more)
+    if code == NOTHING:
+        code = _scale_natives(last, 0.5 * more)
+    return code
 
 
 @helper
