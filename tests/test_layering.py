@@ -40,7 +40,7 @@ FLOW = [
     ["stocks"],
     ["multiregional"],
     ["world"],
-    ["flows"],
+    ["fitting", "flows"],
     ["intensity"],
     ["agequality"],
     ["streams"],

@@ -17,6 +17,7 @@ from migproj.errors import (
     MigprojError,
     SchemaError,
 )
+from migproj.fitting import fit_margins, flows_from_net
 from migproj.flows import flows_from_stocks
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
@@ -62,8 +63,10 @@ __all__ = [
     "ensemble",
     "extend_mortality",
     "fit_brass_logit",
+    "fit_margins",
     "fit_rogers_castro",
     "flow_difference",
+    "flows_from_net",
     "flows_from_stocks",
     "graduate_ages",
     "indicators",
