@@ -43,6 +43,7 @@ FLOW = [
     ["multiregional"],
     ["world"],
     ["mirror"],
+    ["fitting", "flows"],
     ["intensity"],
     ["ageheaping", "ageratios", "flowtables"],
     ["agequality"],

@@ -19,6 +19,8 @@ from migproj.errors import (
     SchemaError,
 )
 from migproj.flowtables import regroup_flows
+from migproj.fitting import fit_margins, flows_from_net
+from migproj.flows import flows_from_stocks
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
@@ -70,8 +72,11 @@ __all__ = [
     "extend_mortality",
     "fill_stocks",
     "fit_brass_logit",
+    "fit_margins",
     "fit_rogers_castro",
     "flow_difference",
+    "flows_from_net",
+    "flows_from_stocks",
     "graduate_ages",
     "indicators",
     "intercensal_population",

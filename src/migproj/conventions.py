@@ -145,6 +145,22 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
         "hazard of moving from a region to another",
         0.0,
     ),
+    # flows between countries from stocks
+    VariableSpec("stayers", ("country", "birthplace"), "persons", "people who did not move", 0.0),
+    VariableSpec(
+        "to_outside", ("country", "birthplace"), "persons per period", "who left all places", 0.0
+    ),
+    VariableSpec(
+        "from_outside", ("country", "birthplace"), "persons per period", "who came to them", 0.0
+    ),
+    VariableSpec(
+        "adjustment_start", ("country", "birthplace"), "persons", "a stock as used less as given"
+    ),
+    VariableSpec("adjustment_end", ("country", "birthplace"), "persons", "the same at the end"),
+    VariableSpec("fitted_table", (), "1", "a table with the margins wanted", 0.0),
+    VariableSpec("iterations", (), "1", "rounds of a fit", 0.0),
+    VariableSpec("margin_error", (), "persons", "largest error of a fitted margin", 0.0),
+    VariableSpec("n_births_spread", (), "1", "countries with more births than natives"),
     # stable populations of women
     VariableSpec(
         "leslie_matrix", ("age", "age_from"), "1", "women after a step for each at its start", 0.0

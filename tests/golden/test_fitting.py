@@ -1,0 +1,198 @@
+"""Margins, blocks and net migration beside migest (Abel).
+
+Its cm3 example `doc_bad_margins` gives three totals of a dim of two: there is no such table. Its
+net_matrix_lp ignores the prior (one of many matrices with the fewest movers), and
+net_matrix_optim ends where its search does: of both only what must hold is compared.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import migproj as mp
+
+#: Willekens (1999), and the tables of the help pages, by origin and destination.
+TABLES = {
+    "willekens": [[5.0, 2.0], [1.0, 7.0]],
+    "uniform": np.ones((2, 2)),
+    "bigger3": [[50.0, 120.0, 545.0], [10.0, 120.0, 0.0], [220.0, 30.0, 10.0]],
+    "m44": [[0.0, 100, 30, 70], [50, 0, 45, 5], [60, 35, 0, 40], [20, 25, 20, 0]],
+    "m16": np.arange(1.0, 17.0).reshape(4, 4).T,
+}
+NETS = {"n1": [30.0, 40.0, -15.0, -55.0], "n2": [-100.0, 125.0, -75.0, 50.0]}
+
+
+def values(reference):
+    rows = pd.read_csv(reference / "migest/ipf_cm_netmatrix.csv")
+    return dict(list(rows.groupby(["case", "fn"])))
+
+
+def array(part, *dims):
+    names = ["i", "j", "k"][: len(dims)]
+    labels = [list(dict.fromkeys(part[name])) for name in names]
+    wide = part.set_index(names)["value"]
+    index = pd.MultiIndex.from_product(labels)
+    full = wide.reindex(index).to_numpy(float).reshape([len(some) for some in labels])
+    return xr.DataArray(full, dims=dims, coords=dict(zip(dims, labels, strict=True)))
+
+
+def flows(part):
+    return array(part, "origin", "destination")
+
+
+def like(want, numbers):
+    return want.copy(data=np.broadcast_to(np.asarray(numbers, dtype=float), want.shape))
+
+
+def fitted(seed, *margins, **more):
+    return mp.fit_margins(seed, margins, **more)["fitted_table"]
+
+
+def off(got, want):
+    return float(abs(got - want).max())
+
+
+@pytest.mark.parametrize(
+    ("case", "table", "function"),
+    [
+        ("willekens", "willekens", "ipf2"),
+        ("willekens", "willekens", "cm2"),
+        ("uniform", "uniform", "ipf2"),
+        ("uniform", "uniform", "cm2"),
+        ("bigger3_tol1e-12", "bigger3", "ipf2"),
+        ("bigger4", "m44", "ipf2"),
+        ("bigger4", "m44", "cm2"),
+    ],
+)
+def test_two_margins(reference, case, table, function):
+    part = values(reference)[case, function]
+    want = flows(part)
+    # Their totals are whole numbers, and their own error is given (below 1e-5, cm2: 4e-5).
+    margins = [want.sum("destination").round(), want.sum("origin").round()]
+    got = fitted(like(want, TABLES[table]), *margins)
+    error = part["final_tol"].iloc[0]
+    assert off(got, want) < (4e-5 if np.isnan(error) else 5 * error + 1e-7)
+
+
+def test_one_margin(reference):
+    want = flows(values(reference)["row_only", "ipf2"])
+    got = fitted(like(want, TABLES["willekens"]), want.sum("destination"))
+    assert off(got, want) < 1e-6
+
+
+@pytest.mark.parametrize("offset", ["", "_dis"])
+def test_tables_by_birthplace(reference, offset):
+    part = values(reference)[f"P1P2{offset}_tol1e-11", "ipf3"]
+    want = array(part, "origin", "destination", "birthplace")
+    distance = np.array([[1.0, 2, 3, 4], [2, 1, 5, 6], [3, 4, 1, 7], [4, 6, 7, 1]])
+    seed = xr.DataArray(
+        distance.T if offset else np.ones((4, 4)),
+        dims=("origin", "destination"),
+        coords={d: want[d] for d in ("origin", "destination")},
+    )
+    # Rows and columns of each birthplace; the seed has none, and serves all.
+    got = fitted(seed, want.sum("destination").round(), want.sum("origin").round())
+    assert off(got, want) < 1e-6
+
+
+def test_margins_of_all_types_together(reference):
+    for case, seeds, rows, columns in (
+        ("two_tables", [[[5, 2], [1, 7]], [[4, 5], [2, 9]]], [36.0, 40.0], [32.0, 44.0]),
+        (
+            "three_tables_ok",
+            [[[5, 2], [1, 7]], [[4, 5], [2, 9]], [[5, 3], [4, 1]]],
+            [300.0, 400.0],
+            [500.0, 200.0],
+        ),
+    ):
+        want = array(values(reference)[case, "cm3"], "origin", "destination", "type")
+        seed = want.copy(data=np.moveaxis(np.array(seeds, dtype=float), 0, -1))
+        leaving, coming = (
+            xr.DataArray(totals, dims=dim, coords={dim: want[dim]})
+            for dim, totals in (("origin", rows), ("destination", columns))
+        )
+        assert off(fitted(seed, leaving, coming), want) < 4e-4  # cm3 stops at 1e-5 of a factor
+
+
+def test_blocks(reference):
+    want = flows(values(reference)["doc", "ipf2_block"])
+    groups = xr.DataArray(
+        [[f"{i[0]}{j[0]}" for j in want["destination"].values] for i in want["origin"].values],
+        dims=want.dims,
+        coords=want.coords,
+    )
+    blocks = want.groupby(groups.rename("block")).sum()
+    seed = like(want, 1.0)
+    got = fitted(
+        seed, want.sum("destination"), want.sum("origin"), blocks, blocks={"block": groups}
+    )
+    assert off(got, want) < 1e-6
+
+
+def test_stripes(reference):
+    want = flows(values(reference)["doc", "ipf2_stripe"])
+    groups = xr.DataArray(
+        [[f"{i}-{j[0]}" for j in want["destination"].values] for i in want["origin"].values],
+        dims=want.dims,
+        coords=want.coords,
+    )
+    stripes = want.groupby(groups.rename("stripe")).sum()
+    got = fitted(like(want, 1.0), want.sum("destination"), stripes, blocks={"stripe": groups})
+    assert off(got, want) < 1e-6
+
+
+def net_of(want, numbers):
+    places = want["origin"].values
+    return xr.DataArray(numbers, dims="country", coords={"country": places})
+
+
+@pytest.mark.parametrize("function", ["cm_net", "net_matrix_ipf", "entropy"])
+@pytest.mark.parametrize("table", ["m44", "m16"])
+@pytest.mark.parametrize("net", NETS)
+def test_net_migration_by_entropy(reference, net, table, function):
+    name = "net_matrix_entropy_INDEPENDENT_KL" if function == "entropy" else function
+    part = values(reference)[f"{net}_{table}", name]
+    want = flows(part)
+    prior = like(want, TABLES[table])
+    if function != "cm_net":
+        prior = prior.where(prior["origin"] != prior["destination"], 0.0)
+    got = mp.flows_from_net(net_of(want, NETS[net]), prior)["flows"]
+    # Newton's steps are exact, both others stop within 1e-6 of a factor.
+    assert off(got, want) < (1e-6 if function == "entropy" else 1e-4)
+
+
+def test_net_migration_and_total(reference):
+    for (case, function), part in values(reference).items():
+        if function != "cm_net_tot":
+            continue
+        net, table = [name for name in case.split("_") if name in (*NETS, *TABLES)]
+        want = flows(part)
+        movers = 200.0 if case.endswith("200") else 600.0
+        given = net_of(want, NETS[net])
+        got = mp.flows_from_net(given, like(want, TABLES[table]), total=movers)["flows"]
+        assert float(got.sum()) == pytest.approx(movers, rel=1e-9)
+        assert off(got, want) < 1e-2, case
+
+
+@pytest.mark.parametrize("table", ["m44", "m16"])
+@pytest.mark.parametrize("net", NETS)
+def test_fewest_movers_and_least_change(reference, net, table):
+    parts = values(reference)
+    lowest = flows(parts[f"{net}_{table}", "net_matrix_lp"])
+    given = net_of(lowest, NETS[net])
+    prior = like(lowest, TABLES[table])
+    prior = prior.where(prior["origin"] != prior["destination"], 0.0)
+    few = mp.flows_from_net(given, prior, method="fewest-movers")["flows"]
+    assert float(few.sum()) == pytest.approx(float(lowest.sum()), rel=1e-12)
+    near = mp.flows_from_net(given, prior, method="least-change")["flows"]
+    other = flows(parts[f"{net}_{table}", "net_matrix_optim"])
+
+    def change(y):
+        return float((((y - prior) ** 2) / prior.where(prior > 0)).sum())
+
+    for y in (few, near, other):
+        balance = (y.sum("origin") - y.sum("destination").values).values
+        np.testing.assert_allclose(balance, NETS[net], atol=1e-3)
+    assert change(near) <= change(other) + 1e-9
+    assert change(near) <= change(few) + 1e-9
