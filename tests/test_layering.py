@@ -45,7 +45,7 @@ FLOW = [
     ["mirror"],
     ["fitting", "flows"],
     ["intensity"],
-    ["ageheaping", "ageratios", "flowtables"],
+    ["ageheaping", "ageratios", "flowaccounts", "flowtables"],
     ["agequality"],
     ["streams"],
     ["indicators"],

@@ -18,9 +18,10 @@ from migproj.errors import (
     MigprojError,
     SchemaError,
 )
-from migproj.flowtables import regroup_flows
 from migproj.fitting import fit_margins, flows_from_net
+from migproj.flowaccounts import flow_components, flows_by_age
 from migproj.flows import flows_from_stocks
+from migproj.flowtables import regroup_flows
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.lifetable import life_table
@@ -74,7 +75,9 @@ __all__ = [
     "fit_brass_logit",
     "fit_margins",
     "fit_rogers_castro",
+    "flow_components",
     "flow_difference",
+    "flows_by_age",
     "flows_from_net",
     "flows_from_stocks",
     "graduate_ages",

@@ -179,6 +179,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     ),
     # rates and indices of migration
     VariableSpec("net_migration_rate", (), "1/year", "net migration per person-year"),
+    VariableSpec("destinations", _FLOW, "1", "shares of those who leave by destination", 0.0, 1.0),
     VariableSpec("turnover", (), "persons per period", "people who came and who left", 0.0),
     VariableSpec("effectiveness", (), "1", "balance as a share of arrivals and departures"),
     VariableSpec("crude_intensity", (), "1", "movers per person of the period", 0.0),
