@@ -146,7 +146,6 @@ def test_stocks_roll_forth_and_back(seed):
     )
     last = rolled["stock"].isel(time=1, age=1)
     near(last, end, end)
-    near(rolled["emigrants"].isel(period=0, age=1), parts["emigrants"], end)
     back = (last - come - parts["net_migration"]) / survival
     near(back, start, start)
     shares = parts["destinations"]

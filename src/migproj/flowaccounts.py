@@ -218,7 +218,7 @@ def flow_components(
     ``arrivals`` and ``emigration`` it does so for a stock of all ages, put into the open-ended
     group; by age the hazard of a group is the mean of those of the two cohorts that pass
     through it, which agrees where they vary slowly with age. It is missing where nobody is
-    expected.
+    expected. ``emigrants`` of a projection are more than here: some of them died in the interval.
 
     References
     ----------
