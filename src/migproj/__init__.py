@@ -19,6 +19,7 @@ from migproj.errors import (
 )
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
+from migproj.leecarter import forecast_lee_carter, lee_carter
 from migproj.lifetable import life_table
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
@@ -63,11 +64,13 @@ __all__ = [
     "fit_brass_logit",
     "fit_rogers_castro",
     "flow_difference",
+    "forecast_lee_carter",
     "graduate_ages",
     "indicators",
     "intercensal_population",
     "interpolate_rounds",
     "interval_years",
+    "lee_carter",
     "leslie_matrix",
     "life_table",
     "lifetime_migration",
