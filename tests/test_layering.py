@@ -27,7 +27,7 @@ FLOW = [
         "rogerscastro",
         "smoothing",
     ],
-    ["leecarter"],
+    ["leecarter", "modelfamilies"],
     ["survival"],
     ["_exact", "births", "graduation"],
     ["intercensal"],

@@ -21,6 +21,7 @@ from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.leecarter import forecast_lee_carter, lee_carter
 from migproj.lifetable import life_table
+from migproj.modelfamilies import model_life_table
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -75,6 +76,7 @@ __all__ = [
     "life_table",
     "lifetime_migration",
     "log_quadratic",
+    "model_life_table",
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",
