@@ -107,7 +107,7 @@ SEXES = {"f": "female", "m": "male"}
 
 @pytest.fixture
 def fitted(reference):
-    """Coefficients of DemoTools: fitted anew to the same life tables as those published."""
+    """Coefficients of DemoTools, which are not those published."""
     table = pd.read_csv(reference / "demotools/model_lt/logquad_coef_in.csv")
     table = table[table["sex"].isin(SEXES)].replace({"sex": SEXES})
     table = table.rename(columns={"ax": "a", "bx": "b", "cx": "c", "vx": "v"})

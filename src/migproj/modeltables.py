@@ -41,8 +41,8 @@ _WIDEST_H: Final = (float(np.log(2e-4)), float(np.log(0.7)))
 #: What the jumps of the rule for a0 leave of a life expectancy at most.
 _JUMP: Final = 1e-4
 
-#: a, b, c and v of the log-quadratic model by Wilmoth et al. (2012, table 3), unrounded, a row
-#: an age group: 0, 1-4, 5-9, ..., 110+. The rate at ages 1-4 follows from the others.
+#: a, b, c and v of the log-quadratic model by Wilmoth et al. (2012, table 3), unrounded as in
+#: MortCast, a row an age group: 0, 1-4, 5-9, ..., 110+. The rate at 1-4 follows from the others.
 _LOG_QUADRATIC: Final = {
     FEMALE: (
         (-0.66186281334383, 0.768375458075558, -0.0276526585094366, 0.0),
@@ -439,8 +439,8 @@ def _met(
         if bool(odd.any()):
             named = f": {'; '.join(where(odd, odd.values))}" if odd.ndim else ""
             raise SchemaError(
-                f"e0: no life table of the model has it in {int(odd.sum())} case(s){named}; the "
-                "model is made of life tables with e0 from about 35 to 80"
+                f"e0: no life table of the model has it in {int(odd.sum())} case(s){named}; 5q0 "
+                "was looked for from 0.0002 to 0.7, k from -12 to 12"
             )
     return both(x)
 
