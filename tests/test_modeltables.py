@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import migproj as mp
 from migproj.errors import AlignmentError, SchemaError
@@ -47,9 +49,9 @@ def test_standard_comes_back_of_any_radix(standard):
 
 def test_fit_gives_level_and_slope_back(standard):
     fit = fit_brass_logit(brass_logit(standard, alpha=ALPHA, beta=BETA).to_dataset(), standard)
-    for name, given in (("alpha", ALPHA), ("beta", BETA)):
+    for name, known in (("alpha", ALPHA), ("beta", BETA)):
         assert fit[name].dims == ("country", "sex")
-        np.testing.assert_allclose(fit[name].values, np.stack([given] * 2, 1), atol=1e-10)
+        np.testing.assert_allclose(fit[name].values, np.stack([known] * 2, 1), atol=1e-10)
 
 
 def test_fit_is_least_squares(standard):
@@ -105,8 +107,19 @@ def test_wrong_inputs_of_brass(standard):
 SEXES = {"f": "female", "m": "male"}
 
 
+@pytest.fixture
+def fitted(reference):
+    """Coefficients of DemoTools, which are not those published."""
+    table = pd.read_csv(reference / "demotools/model_lt/logquad_coef_in.csv")
+    table = table[table["sex"].isin(SEXES)].replace({"sex": SEXES})
+    table = table.rename(columns={"ax": "a", "bx": "b", "cx": "c", "vx": "v"})
+    array = table.set_index(["sex", "age"])[list("abcv")].to_xarray().to_dataarray("parameter")
+    array = array.transpose("sex", "age", "parameter")
+    return array.assign_coords(mp.age_coords(array["age"].values.tolist()))
+
+
 def cases(reference):
-    """Cases of DemoTools by sex, 5q0 and 45q15; those of both sexes together are not ours."""
+    """Cases of DemoTools by sex, 5q0 and another; those of both sexes together are not ours."""
     folder = reference / "demotools/model_lt"
     values = pd.read_csv(folder / "logquad_values_out.csv").set_index("case")
     tables = pd.read_csv(folder / "logquad_out.csv").set_index("case")
@@ -117,10 +130,10 @@ def cases(reference):
 
 # the model's rates above age 100 are too high for deaths in mid-group, ax="half"
 @pytest.mark.filterwarnings("ignore:life_table. qx > 1")
-def test_rates_of_demotools(reference):
+def test_rates_of_demotools(reference, fitted):
     seen = 0
     for _, sex, found, table in cases(reference):
-        made = log_quadratic(child_mortality=0.05, k=found["k"], sex=sex)
+        made = log_quadratic(child_mortality=0.05, k=found["k"], sex=sex, coefficients=fitted)
         assert made["age"].values.tolist() == table["Age"].tolist()
         others = np.arange(24) != 1
         np.testing.assert_allclose(made.values[others], table["nMx"][others], rtol=1e-9)
@@ -133,17 +146,134 @@ def test_rates_of_demotools(reference):
     assert seen == 6
 
 
-def test_adult_mortality_of_demotools(reference):
+def test_adult_mortality_of_demotools(reference, fitted):
     seen = 0
     for case, sex, found, table in cases(reference):
         if "q15_45" not in case:
             continue
-        made = log_quadratic(child_mortality=0.05, adult_mortality=0.2, sex=sex)
+        made = log_quadratic(
+            child_mortality=0.05, adult_mortality=0.2, sex=sex, coefficients=fitted
+        )
         # their search for k ends within 1e-4 (their 45q15 is 0.2000002 and 0.1999991)
         np.testing.assert_allclose(made["k"], found["k"], atol=1e-4)
         np.testing.assert_allclose(made.values, table["nMx"], rtol=1e-4)
         seen += 1
     assert seen == 2
+
+
+def test_life_expectancy_of_demotools(reference, fitted):
+    seen = 0
+    for case, sex, found, table in cases(reference):
+        if "e0=" not in case:
+            continue
+        made = log_quadratic(child_mortality=0.05, e0=found["e0"], sex=sex, coefficients=fitted)
+        # theirs has deaths in mid-group where our life table follows Greville: 0.02 years of e0
+        np.testing.assert_allclose(made["k"], found["k"], atol=0.02)
+        np.testing.assert_allclose(made.values, table["nMx"], rtol=0.01)
+        seen += 1
+    assert seen == 2
+
+
+#: Wilmoth et al. (2012), table 3, to its four decimals: a, b, c and v of some ages.
+TABLE_3 = {
+    ("female", 0): (-0.6619, 0.7684, -0.0277, 0.0),
+    ("female", 5): (-2.5608, 1.7937, 0.1082, 0.2788),
+    ("female", 10): (-3.2435, 1.6653, 0.1088, 0.3423),
+    ("female", 45): (-3.5202, 0.6642, 0.0289, 0.1774),
+    ("female", 110): (-0.2966, -0.0229, -0.0041, 0.0),
+    ("male", 0): (-0.5101, 0.8164, -0.0245, 0.0),
+    ("male", 5): (-3.0435, 1.5270, 0.0817, 0.1720),
+    ("male", 30): (-3.4438, 1.0682, 0.0814, 0.3848),
+    ("male", 110): (-0.2212, 0.0028, -0.0027, 0.0),
+}
+
+
+@pytest.mark.parametrize(("sex", "age"), TABLE_3)
+def test_coefficients_are_the_published_ones(sex, age):
+    """From rates of three levels and two k the coefficients come back."""
+    h = np.array([-1.0, -2.0, -4.0])
+    child = xr.DataArray(np.exp(h), dims="level", coords={"level": [1, 2, 3]})
+    logs = np.log(log_quadratic(child_mortality=child, sex=sex).sel(age=age).values)
+    c, b, a = np.polyfit(h, logs, 2)
+    up = np.log(log_quadratic(child_mortality=child, k=1.0, sex=sex).sel(age=age).values)
+    np.testing.assert_allclose([a, b, c, (up - logs)[0]], TABLE_3[sex, age], atol=5.1e-5)
+
+
+E0 = xr.DataArray(
+    [[38.0, 55.0, 74.0], [41.0, 58.5, 80.0]],
+    dims=("sex", "country"),
+    coords={"sex": ["male", "female"], "country": ["A", "B", "C"]},
+)
+
+
+def reached(made):
+    table = mp.life_table(made, a0="andreev-kingkade")
+    return table["ex"].sel(age=0, drop=True)
+
+
+def test_life_expectancy_alone_is_met():
+    made = log_quadratic(e0=E0)
+    assert made.dims == ("country", "sex", "age")
+    np.testing.assert_allclose(reached(made).transpose(*E0.dims), E0, atol=1e-9)
+    assert (made["k"] == 0).all()
+    again = log_quadratic(child_mortality=made["child_mortality"])
+    np.testing.assert_allclose(again, made, rtol=1e-12)
+    higher = log_quadratic(e0=E0, k=1.0)
+    np.testing.assert_allclose(reached(higher).transpose(*E0.dims), E0, atol=1e-9)
+    assert (higher["child_mortality"] < made["child_mortality"]).all()
+    one = log_quadratic(e0=55.0, sex="male")
+    np.testing.assert_allclose(one, made.sel(country="B", sex="male"), rtol=1e-9)
+
+
+def test_life_expectancy_beside_child_mortality_is_met():
+    child = xr.DataArray([0.2, 0.06, 0.01], dims="country", coords={"country": ["A", "B", "C"]})
+    made = log_quadratic(child_mortality=child, e0=E0)
+    np.testing.assert_allclose(reached(made).transpose(*E0.dims), E0, atol=1e-9)
+    again = log_quadratic(child_mortality=child, k=made["k"])
+    np.testing.assert_allclose(again.transpose(*made.dims), made, rtol=1e-12)
+
+
+def test_missing_life_expectancy_stays_where_it_is():
+    holed = E0.where((E0["country"] != "B") | (E0["sex"] != "male"))
+    made, whole = log_quadratic(e0=holed), log_quadratic(e0=E0)
+    assert made.sel(country="B", sex="male").isnull().all()
+    for part in ({"sex": "female"}, {"country": ["A", "C"]}):
+        np.testing.assert_allclose(made.sel(part), whole.sel(part), rtol=1e-12)
+
+
+def test_lazy_life_expectancy():
+    pytest.importorskip("dask")
+    made = log_quadratic(e0=E0.chunk(country=2))
+    assert made.chunks is not None
+    np.testing.assert_allclose(made.compute(), log_quadratic(e0=E0), rtol=1e-9)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    values=st.lists(st.floats(30, 85), min_size=4, max_size=4),
+    k=st.floats(-1.5, 1.5),
+    order=st.permutations(range(2)),
+)
+def test_life_tables_of_any_life_expectancy(values, k, order):
+    e0 = xr.DataArray(
+        np.reshape(values, (2, 2)),
+        dims=("country", "sex"),
+        coords={"country": ["A", "B"], "sex": ["male", "female"]},
+    )
+    made = log_quadratic(e0=e0, k=k)
+    table = mp.life_table(made, a0="andreev-kingkade")
+    assert (table["lx"].diff("age") < 0).all()
+    assert (table["ex"].sel(age=slice(5, 100)).diff("age") < 0).all()
+    # where one line of the rule for a0 follows another it jumps by 0.0001, and e0 with it
+    infants = made.sel(age=0, drop=True)
+    bounds = xr.DataArray(
+        [[0.023, 0.08307], [0.01724, 0.06891]], dims=("sex", "bound"), coords={"sex": e0["sex"]}
+    )
+    near = (abs(infants - bounds) < 1e-5).any("bound")
+    np.testing.assert_array_less(abs(reached(made) - e0), xr.where(near, 1e-4, 1e-9))
+    turned = log_quadratic(e0=e0.isel(country=order).transpose(), k=k)
+    again = turned.sel(country=["A", "B"]).transpose(*made.dims)
+    np.testing.assert_allclose(again, made, rtol=1e-9)
 
 
 @pytest.fixture
@@ -200,10 +330,35 @@ def test_lazy_mortality(mortality):
     np.testing.assert_allclose(made.compute(), whole, rtol=1e-14)
 
 
+COEFFICIENTS = xr.DataArray(
+    np.zeros((2, 24, 4)),
+    dims=("sex", "age", "parameter"),
+    coords={
+        "sex": ["female", "male"],
+        "parameter": list("abcv"),
+        **mp.age_coords([0, 1, *range(5, 115, 5)]),
+    },
+)
+
+
 def test_wrong_mortality(mortality):
     child, adult = mortality
-    with pytest.raises(SchemaError, match="either adult_mortality or k, got both"):
-        log_quadratic(child_mortality=child, adult_mortality=adult, k=0.0)
+    for few_or_many in (
+        {"child_mortality": child, "adult_mortality": adult, "k": 0.0},
+        {"child_mortality": child, "adult_mortality": adult, "e0": 60.0},
+        {"adult_mortality": adult, "e0": 60.0},
+        {"adult_mortality": adult},
+        {"k": 1.0, "sex": "male"},
+        {},
+    ):
+        with pytest.raises(SchemaError, match="expected child_mortality with one of"):
+            log_quadratic(**few_or_many)
+    with pytest.raises(SchemaError, match="e0: expected years between 0 and 150"):
+        log_quadratic(e0=0.0, sex="male")
+    with pytest.raises(SchemaError, match="e0: no life table of the model has it in 1 case"):
+        log_quadratic(e0=115.0, sex="male")
+    with pytest.raises(AlignmentError, match="coefficients: dim 'sex'|dim 'sex'"):
+        log_quadratic(e0=60.0, sex="male", coefficients=COEFFICIENTS.isel(sex=[1, 0]))
     with pytest.raises(SchemaError, match=re.escape("divide deaths per 1,000 by 1,000")):
         log_quadratic(child_mortality=50.0, sex="male")
     with pytest.raises(SchemaError, match="adult_mortality: expected probabilities"):

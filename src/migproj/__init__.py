@@ -24,9 +24,11 @@ from migproj.flows import flows_from_stocks
 from migproj.flowtables import regroup_flows
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
+from migproj.leecarter import forecast_lee_carter, lee_carter
 from migproj.lifetable import life_table
 from migproj.migrationmodels import model_migration_schedule
 from migproj.mirror import emigrants, fill_stocks, reconcile_reports
+from migproj.modelfamilies import model_life_table
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -80,17 +82,20 @@ __all__ = [
     "flows_by_age",
     "flows_from_net",
     "flows_from_stocks",
+    "forecast_lee_carter",
     "graduate_ages",
     "indicators",
     "intercensal_population",
     "interpolate_rounds",
     "interval_years",
     "io",
+    "lee_carter",
     "leslie_matrix",
     "life_table",
     "lifetime_migration",
     "log_quadratic",
     "model_migration_schedule",
+    "model_life_table",
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",

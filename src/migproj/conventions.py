@@ -100,6 +100,15 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("alpha", (), "1", "level of a relational logit"),
     VariableSpec("beta", (), "1", "slope of a relational logit", 0.0),
     VariableSpec("k", (), "1", "adult mortality beside that of children, log-quadratic"),
+    # the Lee-Carter model (its ax, mean log rates, is not the ax of life tables)
+    VariableSpec("bx", _AGE, "1", "share of the group in the change of log rates"),
+    VariableSpec("kt", (), "1", "sum of log rates over ages, less their mean, Lee-Carter"),
+    VariableSpec("explained", (), "1", "share of variance that a model explains", None, 1.0),
+    VariableSpec("drift", (), "1/year", "mean change of kt"),
+    VariableSpec("drift_error", (), "1/year", "standard error of the drift", 0.0),
+    VariableSpec(
+        "innovation", (), "1/year^0.5", "standard deviation of a year's change of kt", 0.0
+    ),
     VariableSpec(
         "parameters", ("parameter",), "1", "of a migration schedule, each in its own unit"
     ),
