@@ -25,6 +25,7 @@ FLOW = [
         "decomposition",
         "modeltables",
         "openage",
+        "relational",
         "rogerscastro",
         "smoothing",
     ],

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import migproj as mp
 from migproj.errors import AlignmentError, SchemaError
-from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
+from migproj.modeltables import log_quadratic
+from migproj.relational import brass_logit, fit_brass_logit
 
 LABELS = ["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 80, 5)), "80+"]
 

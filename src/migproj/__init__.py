@@ -29,12 +29,13 @@ from migproj.lifetable import life_table
 from migproj.migrationmodels import model_migration_schedule
 from migproj.mirror import emigrants, fill_stocks, reconcile_reports
 from migproj.modelfamilies import model_life_table
-from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
+from migproj.modeltables import log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.openage import redistribute_open_group
 from migproj.projection import project_population, vital_events
 from migproj.reconciliation import reconcile, reconcile_margins
+from migproj.relational import brass_logit, fit_brass_logit
 from migproj.relatives import emigrants_from_children
 from migproj.residence import residence_migration, restore_arrivals
 from migproj.rogerscastro import fit_rogers_castro, rogers_castro
@@ -94,8 +95,8 @@ __all__ = [
     "life_table",
     "lifetime_migration",
     "log_quadratic",
-    "model_migration_schedule",
     "model_life_table",
+    "model_migration_schedule",
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",
