@@ -1,0 +1,306 @@
+"""Laws of mortality fitted to the rates, or the deaths, of old ages."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from migproj._jit import FloatArray, IntArray, helper, kernel
+
+# Parameters of a law that are fitted: those of its level and slope always are.
+MAKEHAM_TERM = 1
+FREE_K = 2
+QUADRATIC = 4
+
+#: Steps of a fit, the step (relative) at which it stands, and the damping at which it is given up.
+_ROUNDS = 1000
+_STILL = 1e-13
+_STUCK = 1e12
+#: Below this, (1 + u) ln(1 + u) - u is summed as a series, which cancels no digits.
+_SMALL = 0.01
+
+
+@kernel
+def fit_law(
+    lo: int,
+    hi: int,
+    first: FloatArray,  # (rows, ages): rates, or deaths
+    first_row: IntArray,
+    exposure: FloatArray,  # (rows, ages): read by_deaths
+    exposure_row: IntArray,
+    found: FloatArray,  # output (rows, 4): a, b, c, k; NaN where there is no fit
+    out_row: IntArray,
+    x: FloatArray,  # (ages)
+    terms: int,  # which parameters are fitted beside level and slope
+    fixed_k: float,
+    by_deaths: int,
+) -> None:
+    """Levenberg-Marquardt steps to the least squares of logarithms, or the least deviance."""
+    ages = x.size
+    # Level, slope, c and k, of years from the mean age; c and k are 0 or more.
+    theta = np.empty(4)
+    trial = np.empty(4)
+    best = np.empty(4)
+    at = np.empty(ages)
+    y = np.empty(ages)
+    weight = np.empty(ages)
+    m = np.empty(ages)
+    slopes = np.empty(4)
+    matrix = np.empty((4, 4))
+    damped = np.empty((4, 5))
+    right = np.empty(4)
+    step = np.empty(4)
+    free = np.empty(4, dtype=np.int64)
+    parameters = 2
+    for term in (MAKEHAM_TERM, FREE_K, QUADRATIC):
+        if terms & term:
+            parameters += 1
+    for b in range(lo, hi):
+        o = out_row[b]
+        for p in range(4):
+            found[o, p] = math.nan
+        count = 0
+        centre = 0.0
+        total = 0.0
+        whole = True
+        for i in range(ages):
+            events = first[first_row[b], i]
+            lived = exposure[exposure_row[b], i] if by_deaths == 1 else 1.0
+            if not (math.isfinite(events) and math.isfinite(lived)):
+                whole = False
+            if by_deaths == 1 and lived == 0.0:
+                continue
+            at[count] = x[i]
+            y[count] = events
+            weight[count] = lived
+            m[count] = max(events, 0.5) / lived if by_deaths == 1 else events
+            if not m[count] > 0.0:
+                whole = False
+            centre += x[i]
+            total += events
+            count += 1
+        if not whole or count < parameters or not total > 0.0:
+            continue
+        centre /= count
+        for i in range(count):
+            at[i] -= centre
+        least = math.inf
+        # With a Makeham term there can be several minima.
+        for share in (0.5, 0.1, 0.9):
+            _start(theta, at, m, count, terms, fixed_k, share)
+            value = _descend(
+                theta, trial, at, y, weight, count, terms, fixed_k, by_deaths,
+                slopes, matrix, damped, right, step, free,
+            )  # fmt: skip
+            if value < least:
+                least = value
+                best[:] = theta
+            if not terms & MAKEHAM_TERM:
+                break
+        if not least < math.inf:
+            continue
+        if terms & QUADRATIC:
+            found[o, 0] = best[0] - best[1] * centre + best[2] * centre * centre
+            found[o, 1] = best[1] - 2.0 * best[2] * centre
+        else:
+            found[o, 0] = math.exp(best[0] - best[1] * centre)
+            found[o, 1] = best[1]
+        found[o, 2] = best[2]
+        found[o, 3] = best[3]
+
+
+@helper
+def _start(
+    theta: FloatArray,
+    x: FloatArray,
+    m: FloatArray,
+    count: int,
+    terms: int,
+    fixed_k: float,
+    share: float,
+) -> None:
+    """Level and slope by a log-linear regression; c is a share, and k half, of what it can be."""
+    low = math.inf
+    high = 0.0
+    for i in range(count):
+        low = min(low, m[i])
+        high = max(high, m[i])
+    c = share * low if terms & MAKEHAM_TERM else 0.0
+    k = 0.5 / high if terms & FREE_K else min(fixed_k, 0.9 / high)
+    level = 0.0
+    rise = 0.0
+    squares = 0.0
+    for i in range(count):
+        rate = m[i] - c
+        y = math.log(rate / (1.0 - k * rate))
+        level += y / count
+        rise += x[i] * y
+        squares += x[i] * x[i]
+    theta[0] = level
+    theta[1] = rise / squares
+    theta[2] = c
+    theta[3] = k if terms & FREE_K else fixed_k
+    if terms & QUADRATIC:
+        # Two terms of the series of the exponential, which is above 0 everywhere.
+        theta[0] = math.exp(level)
+        theta[1] *= theta[0]
+        theta[2] = 0.5 * theta[1] * theta[1] / theta[0]
+
+
+@helper
+def _rate(theta: FloatArray, x: float, terms: int, slopes: FloatArray) -> float:
+    """The rate of the law at x, and its derivatives by level, slope, c and k."""
+    if terms & QUADRATIC:
+        slopes[0] = 1.0
+        slopes[1] = x
+        slopes[2] = x * x
+        slopes[3] = 0.0
+        return theta[0] + theta[1] * x + theta[2] * x * x
+    base = 1.0 / (theta[3] + math.exp(-theta[0] - theta[1] * x))
+    slopes[0] = base * (1.0 - theta[3] * base)
+    slopes[1] = slopes[0] * x
+    slopes[2] = 1.0
+    slopes[3] = -base * base
+    return base + theta[2]
+
+
+@helper
+def _loss(
+    theta: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    count: int,
+    terms: int,
+    by_deaths: int,
+    slopes: FloatArray,
+) -> float:
+    """Squares of logarithms, or the deviance; inf where the law gives no rate."""
+    total = 0.0
+    for i in range(count):
+        mu = _rate(theta, x[i], terms, slopes)
+        if not (mu > 0.0 and mu < math.inf):
+            return math.inf
+        if by_deaths == 1:
+            expected = weight[i] * mu
+            u = y[i] / expected - 1.0
+            if abs(u) < _SMALL:
+                power = u * u
+                part = 0.0
+                for n in range(9):
+                    part += power / ((n + 1.0) * (n + 2.0))
+                    power *= -u
+            elif y[i] > 0.0:
+                part = (1.0 + u) * math.log(1.0 + u) - u
+            else:
+                part = 1.0
+            total += 2.0 * expected * part
+        else:
+            residual = math.log(mu / y[i])
+            total += residual * residual
+    return total
+
+
+@helper
+def _descend(
+    theta: FloatArray,
+    trial: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    count: int,
+    terms: int,
+    fixed_k: float,
+    by_deaths: int,
+    slopes: FloatArray,
+    matrix: FloatArray,
+    damped: FloatArray,
+    right: FloatArray,
+    step: FloatArray,
+    free: IntArray,
+) -> float:
+    """Move theta to the least loss, and return that (inf: no convergence)."""
+    bounded = not terms & QUADRATIC
+    value = _loss(theta, x, y, weight, count, terms, by_deaths, slopes)
+    if not value < math.inf:
+        return math.inf
+    damping = 1e-3
+    for _ in range(_ROUNDS):
+        for p in range(4):
+            right[p] = 0.0
+            for q in range(4):
+                matrix[p, q] = 0.0
+        for i in range(count):
+            mu = _rate(theta, x[i], terms, slopes)
+            if by_deaths == 1:
+                pull = y[i] / mu - weight[i]
+                curve = weight[i] / mu
+            else:
+                pull = -math.log(mu / y[i]) / mu
+                curve = 1.0 / (mu * mu)
+            for p in range(4):
+                right[p] += pull * slopes[p]
+                for q in range(4):
+                    matrix[p, q] += curve * slopes[p] * slopes[q]
+        size = 0
+        for p in range(4):
+            fitted = p < 2 or (terms & (MAKEHAM_TERM | QUADRATIC) if p == 2 else terms & FREE_K)
+            # What stands at its bound and is pushed beyond stays there.
+            if fitted and not (bounded and p > 1 and theta[p] == 0.0 and right[p] <= 0.0):
+                free[size] = p
+                size += 1
+        moved = False
+        while damping < _STUCK:
+            for r in range(size):
+                for s in range(size):
+                    damped[r, s] = matrix[free[r], free[s]]
+                damped[r, r] *= 1.0 + damping
+                damped[r, 4] = right[free[r]]
+            _solve(damped, size, step)
+            trial[:] = theta
+            change = 0.0
+            for r in range(size):
+                p = free[r]
+                trial[p] = theta[p] + step[r]
+                if bounded and p > 1 and trial[p] < 0.0:
+                    trial[p] = 0.0
+                # In units in which the parameter alone changes the loss by 1.
+                change = max(change, abs(trial[p] - theta[p]) * math.sqrt(matrix[p, p]))
+            if change != change:
+                damping *= 10.0
+                continue
+            after = _loss(trial, x, y, weight, count, terms, by_deaths, slopes)
+            small = change <= 1e-7 * (1e-3 + math.sqrt(value))
+            if after < value or (small and after <= value * (1.0 + 1e-13) + 1e-30):
+                moved = True
+                break
+            if small:
+                # Nothing left but rounding.
+                return value
+            damping *= 10.0
+        if not moved:
+            return math.inf
+        theta[:] = trial
+        value = after
+        damping = max(0.1 * damping, 1e-15)
+        if change <= _STILL * (1.0 + math.sqrt(value)):
+            return value
+    return math.inf
+
+
+@helper
+def _solve(system: FloatArray, size: int, step: FloatArray) -> None:
+    """Gauss elimination of a symmetric system above 0, its right-hand side in column 4."""
+    for r in range(size):
+        pivot = system[r, r]
+        for s in range(r + 1, size):
+            share = system[s, r] / pivot
+            for t in range(r + 1, size):
+                system[s, t] -= share * system[r, t]
+            system[s, 4] -= share * system[r, 4]
+    for r in range(size - 1, -1, -1):
+        total = system[r, 4]
+        for t in range(r + 1, size):
+            total -= system[r, t] * step[t]
+        step[r] = total / system[r, r]
