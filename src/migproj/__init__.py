@@ -19,7 +19,7 @@ from migproj.errors import (
 )
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
-from migproj.lifetable import life_table
+from migproj.lifetable import close_life_table, death_rates, life_table
 from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
@@ -53,8 +53,10 @@ __all__ = [
     "births_from_rates",
     "brass_logit",
     "census_survival_ratios",
+    "close_life_table",
     "correct_coverage",
     "datasets",
+    "death_rates",
     "decimal_year",
     "decompose_life_expectancy",
     "emigrants_from_children",
