@@ -9,7 +9,11 @@ from migproj.births import births_between, births_from_rates
 from migproj.closing import extend_mortality
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
-from migproj.decomposition import abridge_life_table, decompose_life_expectancy
+from migproj.decomposition import (
+    abridge_life_table,
+    decompose_life_expectancy,
+    single_year_life_table,
+)
 from migproj.errors import (
     AlignmentError,
     DataQualityWarning,
@@ -91,6 +95,7 @@ __all__ = [
     "scale_mortality",
     "scenarios",
     "separation_factors",
+    "single_year_life_table",
     "smooth_ages",
     "stable_population",
     "survival_ratios",

@@ -68,10 +68,10 @@ def life_table(
         Years lived in the group by those who die in it. "greville" (UN WPP 2019): in groups
         wider than a year from age 15 to the last closed one, n/2 - n²/12 (m - k), where k is
         the growth of log m between the neighbouring groups' midpoints, at least 0.97 from age
-        45 on; n/2 elsewhere, and where a neighbour's rate is 0. "un": the same formula from age 5
-        on; outside 0.4 n to 0.6 n, from age 10 on, that of a constant hazard. "half": n/2. In
-        all, age 0 follows `a0`, and ages 1-4 the Coale-Demeny rule by sex. An array is used as it is,
-        also in the first groups.
+        45 on; n/2 elsewhere, and where a neighbour's rate is 0. "un": the same formula from age
+        5 on; outside 0.4 n to 0.6 n, from age 10 on, that of a constant hazard. "half": n/2. In
+        all, age 0 follows `a0`, and ages 1-4 the Coale-Demeny rule by sex. An array is used as
+        it is, also in the first groups.
     radix : float, default 1.0
         Survivors at the first age.
     family : {"west", "north", "east", "south"}, optional

@@ -62,7 +62,7 @@ def test_rules_of_the_first_years(folder):
         if rule.startswith(("4m0", "l0", "L0")):
             continue
         x, age = part["x"].to_numpy(), 1 if rule.startswith("4a1") else 0
-        rules = {"a0": RULES["ak" if "ak" in rule or "IMR" in rule and age == 1 else "cd"]}
+        rules = {"a0": RULES["ak" if "ak" in rule or ("IMR" in rule and age == 1) else "cd"]}
         if isinstance(region, str):
             rules["family"] = FAMILIES[region]
         if "IMR" in rule or "q0" in rule:
@@ -81,7 +81,7 @@ def test_rules_of_the_first_years(folder):
 def test_a0_that_gives_person_years(folder):
     rows = pd.read_csv(folder / "rules_out.csv").query("rule.str.startswith('L0')")
     for sex in "mf":
-        part = rows[rows["sex"] == sex].pivot(index="x", columns="rule", values="value")
+        part = rows[rows["sex"] == sex].pivot_table("value", "x", "rule")
         table = infants(part["L0_1a0:m0"].to_numpy(), sex, a0="andreev-kingkade")
         # Their rule by L0 has coefficients of its own, rounded to four digits.
         a0 = part["L0_1a0:a0"].to_numpy()
@@ -224,7 +224,7 @@ def test_abridged_from_probabilities_and_survivors(folder, column, axmethod):
     }
     given = by_age(source["Age"], source[column], sex="female")
     mx = mp.death_rates(**{column.removeprefix("n"): given}, **rules)
-    _, table, made = closed(mx, (60, 100), {"OAnew": "100"}, rules, 5)
+    _, _, made = closed(mx, (60, 100), {"OAnew": "100"}, rules, 5)
     np.testing.assert_allclose(made["qx"][:-1], source["nqx"][:-1], rtol=1e-9)
     ages = want["Age"].to_numpy()
     below = 100 if axmethod == "pas" else 70
