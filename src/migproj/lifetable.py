@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
@@ -24,12 +23,10 @@ from migproj._checks import (
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, closed_groups, groups_of
 from migproj.conventions import MALE, VARIABLES
-from migproj.errors import DataQualityWarning, SchemaError
+from migproj.errors import SchemaError
 
 __all__ = ["close_life_table", "death_rates", "life_table"]
 
-#: Times that rules are applied to rates made by them: three are enough but where a rule jumps.
-_ROUNDS: Final = 100
 
 A0Rule: TypeAlias = Literal["coale-demeny", "andreev-kingkade"]
 AxRule: TypeAlias = Literal["greville", "half", "un"]
@@ -138,21 +135,9 @@ def life_table(
     if not 0 < float(as_number("radix", radix)) < float("inf"):
         raise SchemaError(f"radix: expected survivors above 0 at the first age, got {radix!r}")
     if ax_rule:
-        _check_first_groups(groups)
-    if family is not None and family not in _FAMILIES:
-        raise SchemaError(f"family: expected one of {list(_FAMILIES)}, got {family!r}")
+        _check_first_groups(groups, "mx")
     infant = _infant(q0, groups)
-    given_a0 = as_number("a0", 0.0 if isinstance(a0, str) else a0)
-    _check_within("a0", given_a0, xr.DataArray(1.0))
-    given_ax = xr.DataArray([0.0], dims="age") if isinstance(ax, str) else ax
-    if not isinstance(ax, str):
-        check_dims("ax", given_ax, "age")
-        if groups_of(given_ax, "ax") != groups:
-            raise SchemaError(
-                f"ax: dim 'age': expected the groups of mx, {groups.labels}, got "
-                f"{groups_of(given_ax, 'ax').labels}"
-            )
-        _check_within("ax", given_ax, groups.coords()["age_width"])
+    given_a0, given_ax = _given(a0, ax, groups, "mx")
     abridged = len(groups) > 1 and groups.width[1] == 4
     needs_sex = ax_rule > 0 and groups.lower[0] == 0 and (a0_rule > 0 or abridged)
     from migproj._kernels import lifetable as kernels
@@ -162,7 +147,7 @@ def life_table(
         kernels.life_table,
         [
             Input("mx", mx, ("age",)),
-            Input("sex", _males(mx, needs_sex, sex_ratio_at_birth)),
+            Input("sex", _males("mx", mx, needs_sex, sex_ratio_at_birth)),
             Input("a0", given_a0),
             Input("ax", given_ax, ("age",)),
             Input("q0", infant),
@@ -173,7 +158,7 @@ def life_table(
         np.array(groups.width),
         a0_rule,
         ax_rule,
-        0 if family is None else 1 + _FAMILIES.index(family),
+        _family(family),
         int(q0 is not None),
         float(radix),
     )
@@ -182,7 +167,7 @@ def life_table(
     made = {str(array.name): array for array in results}
     if q0 is not None:
         first = xr.DataArray(np.array(groups.lower) == 0, dims="age")
-        own = xr.where(first, made["dx"] / made["Lx"], own.drop_vars("age"), keep_attrs=False)
+        own = (made["dx"] / made["Lx"]).where(first, own.drop_vars("age"))
         own = own.transpose(*made["ax"].dims).assign_attrs(units=VARIABLES["mx"].units)
     table = xr.Dataset({"mx": own, **made})
     warn_findings(
@@ -246,7 +231,7 @@ def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
     kept = life_table.isel(age=slice(0, last + 1))
     wide = AgeGroups(groups.lower[: last + 1], (*groups.width[:last], float("inf")))
     at = kept.isel(age=[last])
-    one = at["lx"] / at["lx"]
+    one = xr.ones_like(at["lx"]).where(at["lx"].notnull())
     ends = {
         "mx": at["lx"] / at["Tx"],
         "ax": at["ex"],
@@ -306,9 +291,10 @@ def death_rates(
     .. math:: m_x = \frac{q_x}{n - (n - a_x) q_x}
 
     where a rule that goes by rates is applied to the rates themselves, again and again until they
-    stand. The neighbour that "greville" and "un" lack beyond the last closed group has the rate
-    of that group; :func:`extend_mortality` puts another one there, and qx of that group changes a
-    little.
+    stand. The neighbour that "greville" and "un" lack beyond the last closed group has the rate to
+    which that of this group would grow as it grew from the one before; where another rate comes
+    to stand there, qx of the last group differs a little. With these two rules a missing value
+    makes all rates missing to whose ages they apply.
 
     References
     ----------
@@ -325,42 +311,32 @@ def death_rates(
     """
     qx = _probabilities(qx, lx)
     groups = groups_of(qx, "qx")
-    width = groups.coords()["age_width"].drop_vars("age")
-    # A group beyond the last one, with its rate.
-    end = int(groups.upper[-1])
-    longer = AgeGroups((*groups.lower, end), (*groups.width, float("inf")))
-    if not isinstance(ax, str):
-        if groups_of(ax, "ax") != groups:
-            raise SchemaError(
-                f"ax: dim 'age': expected the closed groups {groups.labels}, got "
-                f"{groups_of(ax, 'ax').labels}"
-            )
-        ax = _and_last(ax).assign_coords(longer.coords())
-    bare = qx.drop_vars(["age", "age_width"], errors="ignore").astype(np.float64)
-    rules = {"a0": a0, "ax": ax, "family": family, "sex_ratio_at_birth": sex_ratio_at_birth}
-    rates = bare / (width - 0.5 * width * bare)
-    for _ in range(_ROUNDS):
-        with warnings.catch_warnings():
-            # Rates of 0 and other oddities are those of the result, and told of there.
-            warnings.simplefilter("ignore", DataQualityWarning)
-            table = life_table(_and_last(rates).assign_coords(longer.coords()), **rules)
-        table = table.isel(age=slice(0, -1)).drop_vars(["age", "age_width"])
-        before = rates
-        rates = bare / (width - (width - table["ax"]) * bare)
-        if bool((np.abs(rates - before) <= 1e-15 * rates).where(rates.notnull(), True).all()):
-            break
-    warn_findings(
-        "death_rates",
+    a0_rule = _rule("a0", a0, _A0_RULES)
+    ax_rule = _rule("ax", ax, _AX_RULES)
+    if ax_rule:
+        _check_first_groups(groups, "qx")
+    given_a0, given_ax = _given(a0, ax, groups, "qx")
+    abridged = len(groups) > 1 and groups.width[1] == 4
+    needs_sex = ax_rule > 0 and groups.lower[0] == 0 and (a0_rule > 0 or abridged)
+    from migproj._kernels import lifetable as kernels
+
+    mx, unmatched = apply(
+        kernels.death_rates,
         [
-            finding(
-                "no rates give these probabilities back",
-                (np.abs(table["qx"] - bare) > 1e-9).assign_coords(groups.coords()),
-            )
+            Input("qx", qx, ("age",)),
+            Input("sex", _males("qx", qx, needs_sex, sex_ratio_at_birth)),
+            Input("a0", given_a0),
+            Input("ax", given_ax, ("age",)),
         ],
+        [Output("mx", ("age",), (len(groups),)), Output("n_unmatched", dtype=np.int64)],
+        np.array([*groups.lower, groups.upper[-1]], dtype=np.float64),
+        np.array([*groups.width, np.inf]),
+        a0_rule,
+        ax_rule,
+        _family(family),
     )
-    made = rates.rename("mx").assign_coords(groups.coords()).transpose(..., "age")
-    made.attrs = {"units": VARIABLES["mx"].units}
-    return made
+    warn_findings("death_rates", [finding("no rates give these probabilities back", unmatched > 0)])
+    return mx.assign_coords(groups.coords())
 
 
 def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataArray:
@@ -401,12 +377,6 @@ def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataA
     return made.assign_coords(closed.coords())
 
 
-def _and_last(array: xr.DataArray) -> xr.DataArray:
-    """The array, without labels of age, and its last group once more."""
-    bare = array.drop_vars(["age", "age_width"], errors="ignore")
-    return bare.isel(age=[*range(bare.sizes["age"]), -1])
-
-
 def _rule(name: str, given: object, rules: Mapping[str, int]) -> int:
     """The code of a rule, 0 where values are given instead."""
     if not isinstance(given, str):
@@ -429,11 +399,36 @@ def _check_within(name: str, array: xr.DataArray, width: xr.DataArray) -> None:
             )
 
 
-def _check_first_groups(groups: AgeGroups) -> None:
+def _family(family: Family | None) -> int:
+    """The code of a family, 0 where there is none."""
+    if family is not None and family not in _FAMILIES:
+        raise SchemaError(f"family: expected one of {list(_FAMILIES)}, got {family!r}")
+    return 0 if family is None else 1 + _FAMILIES.index(family)
+
+
+def _given(
+    a0: A0Rule | float | xr.DataArray, ax: AxRule | xr.DataArray, groups: AgeGroups, whose: str
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """The a0 and ax that are given, checked; any where there are rules."""
+    given_a0 = as_number("a0", 0.0 if isinstance(a0, str) else a0)
+    _check_within("a0", given_a0, xr.DataArray(1.0))
+    if isinstance(ax, str):
+        return given_a0, xr.DataArray([0.0], dims="age")
+    check_dims("ax", ax, "age")
+    if groups_of(ax, "ax") != groups:
+        raise SchemaError(
+            f"ax: dim 'age': expected the groups of {whose}, {groups.labels}, got "
+            f"{groups_of(ax, 'ax').labels}"
+        )
+    _check_within("ax", ax, groups.coords()["age_width"])
+    return given_a0, ax
+
+
+def _check_first_groups(groups: AgeGroups, whose: str) -> None:
     if groups.lower[0] == 0 and len(groups) > 1 and groups.width[0] != 1:
         raise SchemaError(
-            f"mx: dim 'age': expected single ages or the abridged groups 0, 1-4, 5-9, ..., got "
-            f"{groups.labels[:3]}; infants die early in a group of {groups.width[0]:g} years: "
+            f"{whose}: dim 'age': expected single ages or the abridged groups 0, 1-4, 5-9, ..., "
+            f"got {groups.labels[:3]}; infants die early in a group of {groups.width[0]:g} years: "
             "split it at age 1, or give ax for every group"
         )
 
@@ -455,28 +450,28 @@ def _infant(q0: float | xr.DataArray | None, groups: AgeGroups) -> xr.DataArray:
 
 
 def _males(
-    mx: xr.DataArray, needed: bool, sex_ratio_at_birth: float | xr.DataArray | None
+    name: str, mx: xr.DataArray, needed: bool, sex_ratio_at_birth: float | xr.DataArray | None
 ) -> xr.DataArray:
     """1 for males, 0 for females, with the dim sex if `mx` has it; or males' share of births."""
     if sex_ratio_at_birth is not None:
         if "sex" in mx.coords or "sex" in mx.dims:
             raise SchemaError(
-                "sex_ratio_at_birth: expected with rates of both sexes together, got mx by sex; "
-                "leave it out"
+                f"sex_ratio_at_birth: expected with both sexes together, got {name} by sex; leave "
+                "it out"
             )
         ratio = as_number("sex_ratio_at_birth", sex_ratio_at_birth)
         check_ratio_at_birth("sex_ratio_at_birth", ratio)
         return ratio / (1.0 + ratio)
     if "sex" not in mx.coords:
         if "sex" in mx.dims:
-            check_sexes("mx", mx, both=False)
+            check_sexes(name, mx, both=False)
         if needed:
             raise SchemaError(
-                "mx: expected a dim or scalar coordinate 'sex', got dims "
+                f"{name}: expected a dim or scalar coordinate 'sex', got dims "
                 f"{tuple(mx.dims)!r}: the rules for the first years of life depend on it; "
-                "mx.assign_coords(sex='female'), or sex_ratio_at_birth for both together, or give "
-                "a0 (single years) or ax"
+                f"{name}.assign_coords(sex='female'), or sex_ratio_at_birth for both together, or "
+                "give a0 (single years) or ax"
             )
         return xr.DataArray(0.0)
-    check_sexes("mx", mx, both=False)
+    check_sexes(name, mx, both=False)
     return (mx["sex"] == MALE).astype(np.float64)

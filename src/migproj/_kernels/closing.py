@@ -156,13 +156,15 @@ def _rate(theta: FloatArray, x: float, terms: int, slopes: FloatArray) -> float:
         slopes[1] = x
         slopes[2] = x * x
         slopes[3] = 0.0
-        return theta[0] + theta[1] * x + theta[2] * x * x
-    base = 1.0 / (theta[3] + math.exp(-theta[0] - theta[1] * x))
+        square: float = theta[0] + theta[1] * x + theta[2] * x * x
+        return square
+    base: float = 1.0 / (theta[3] + math.exp(-theta[0] - theta[1] * x))
     slopes[0] = base * (1.0 - theta[3] * base)
     slopes[1] = slopes[0] * x
     slopes[2] = 1.0
     slopes[3] = -base * base
-    return base + theta[2]
+    rate: float = base + theta[2]
+    return rate
 
 
 @helper
@@ -222,7 +224,7 @@ def _descend(
 ) -> float:
     """Move theta to the least loss, and return that (inf: no convergence)."""
     bounded = not terms & QUADRATIC
-    value = _loss(theta, x, y, weight, count, terms, by_deaths, slopes)
+    value: float = _loss(theta, x, y, weight, count, terms, by_deaths, slopes)
     if not value < math.inf:
         return math.inf
     damping = 1e-3

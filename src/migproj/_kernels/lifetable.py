@@ -14,6 +14,10 @@ GREVILLE = 1
 HALF = 2
 UNITED_NATIONS = 3
 
+#: Times that rules are applied to rates made by them: a few are enough but where a rule jumps.
+_ROUNDS = 200
+_STILL = 1e-15
+
 # Coale-Demeny (1983) West: a0 = c + b m0 below m0 = 0.107, a constant from there on.
 _CD_LIMIT = 0.107
 
@@ -44,28 +48,34 @@ _CD_A1_4 = (
 @helper
 def _a0(rule: int, family: int, given: float, male: float, m0: float) -> float:
     """By the death rate; of both sexes together the mean, `male` being the males' share."""
-    if rule == GIVEN or male == 0.0 or male == 1.0:
-        return _a0_of_sex(rule, family, given, int(male), m0)
-    return male * _a0_of_sex(rule, family, given, 1, m0) + (1.0 - male) * _a0_of_sex(
-        rule, family, given, 0, m0
-    )
+    years = 0.0
+    if not male <= 0.0:
+        years += male * _a0_of_sex(rule, family, given, 1, m0)
+    if not male >= 1.0:
+        years += (1.0 - male) * _a0_of_sex(rule, family, given, 0, m0)
+    return years
 
 
 @helper
 def _a0_by_q0(rule: int, family: int, given: float, male: float, q0: float) -> float:
     """By the probability of dying in the first year."""
-    if rule == GIVEN or male == 0.0 or male == 1.0:
-        return _a0_by_q0_of_sex(rule, family, given, int(male), q0)
-    return male * _a0_by_q0_of_sex(rule, family, given, 1, q0) + (1.0 - male) * _a0_by_q0_of_sex(
-        rule, family, given, 0, q0
-    )
+    years = 0.0
+    if not male <= 0.0:
+        years += male * _a0_by_q0_of_sex(rule, family, given, 1, q0)
+    if not male >= 1.0:
+        years += (1.0 - male) * _a0_by_q0_of_sex(rule, family, given, 0, q0)
+    return years
 
 
 @helper
 def _a1_4(family: int, male: float, m0: float, q0: float) -> float:
-    if male == 0.0 or male == 1.0:
-        return _a1_4_of_sex(family, int(male), m0, q0)
-    return male * _a1_4_of_sex(family, 1, m0, q0) + (1.0 - male) * _a1_4_of_sex(family, 0, m0, q0)
+    """At ages 1-4, by m0, or in a family by q0."""
+    years = 0.0
+    if not male <= 0.0:
+        years += male * _a1_4_of_sex(family, 1, m0, q0)
+    if not male >= 1.0:
+        years += (1.0 - male) * _a1_4_of_sex(family, 0, m0, q0)
+    return years
 
 
 @helper
@@ -115,6 +125,36 @@ def _a1_4_of_sex(family: int, male: int, m0: float, q0: float) -> float:
     if male == 1:
         return 1.352 if m0 >= _CD_LIMIT else 1.651 - 2.816 * m0
     return 1.361 if m0 >= _CD_LIMIT else 1.522 - 1.518 * m0
+
+
+@helper
+def _ax(
+    rule: int,
+    lower: FloatArray,
+    width: FloatArray,
+    i: int,
+    before: float,
+    m: float,
+    after: float,
+) -> float:
+    """Of a closed group that is none of the first two, by its rate and its neighbours'."""
+    n: float = width[i]
+    a = 0.5 * n
+    youngest = 15.0 if rule == GREVILLE else 5.0
+    if rule == HALF or n <= 1.0 or lower[i] < youngest or i == 0:
+        return a
+    if before != 0.0 and after != 0.0:
+        # The open group counts as one as wide as the group before it.
+        wide = width[i + 1] if width[i + 1] < math.inf else n
+        apart = lower[i + 1] + 0.5 * wide - lower[i - 1] - 0.5 * width[i - 1]
+        growth = math.log(after / before) / apart
+        a = 0.5 * n - n * n / 12.0 * (m - growth)
+        if rule == GREVILLE:
+            if lower[i] >= 45.0 and a < 0.97:
+                a = 0.97
+        elif lower[i] >= 10.0 and not 0.4 * n <= a <= 0.6 * n:
+            a = n + 1.0 / m + n / math.expm1(-n * m)
+    return a
 
 
 @kernel
@@ -191,22 +231,10 @@ def life_table(
             elif lower[i] == 1.0 and n == 4.0:
                 a = _a1_4(family, sex, m0, q_first)
             else:
-                a = 0.5 * n
-                youngest = 15.0 if ax_rule == GREVILLE else 5.0
-                if ax_rule != HALF and n > 1.0 and lower[i] >= youngest and i > 0:
+                before = 0.0
+                if i > 0:
                     before = m0 if i == 1 else mx[r, i - 1]
-                    after = mx[r, i + 1]
-                    if before != 0.0 and after != 0.0:
-                        # The open group counts as one as wide as the group before it.
-                        wide = n if i + 1 == last else width[i + 1]
-                        apart = lower[i + 1] + 0.5 * wide - lower[i - 1] - 0.5 * width[i - 1]
-                        growth = math.log(after / before) / apart
-                        a = 0.5 * n - n * n / 12.0 * (m - growth)
-                        if ax_rule == GREVILLE:
-                            if lower[i] >= 45.0 and a < 0.97:
-                                a = 0.97
-                        elif lower[i] >= 10.0 and not 0.4 * n <= a <= 0.6 * n:
-                            a = n + 1.0 / m + n / math.expm1(-n * m)
+                a = _ax(ax_rule, lower, width, i, before, m, mx[r, i + 1])
             q = n * m / (1.0 + (n - a) * m)
             if i == 0:
                 if infant_given == 1:
@@ -232,3 +260,58 @@ def life_table(
         n_qx_above_one[o] = above_one
         n_mx_zero[o] = zero
         n_mx_high[o] = high
+
+
+@kernel
+def death_rates(
+    lo: int,
+    hi: int,
+    qx: FloatArray,  # (rows, closed groups)
+    qx_row: IntArray,
+    male: FloatArray,  # (rows): as in life_table
+    male_row: IntArray,
+    a0: FloatArray,  # (rows)
+    a0_row: IntArray,
+    ax_in: FloatArray,  # (rows, closed groups)
+    ax_in_row: IntArray,
+    mx: FloatArray,  # output (rows, closed groups)
+    n_unmatched: IntArray,  # output (rows): groups whose rate does not give qx back
+    out_row: IntArray,
+    lower: FloatArray,  # (closed groups + 1): and the open-ended one
+    width: FloatArray,
+    a0_rule: int,
+    ax_rule: int,
+    family: int,
+) -> None:
+    """Rates whose life table has these qx: the rules are applied until the rates stand."""
+    closed = lower.size - 1
+    for b in range(lo, hi):
+        r = qx_row[b]
+        o = out_row[b]
+        sex = male[male_row[b]]
+        for i in range(closed):
+            mx[o, i] = qx[r, i] / (width[i] - 0.5 * width[i] * qx[r, i])
+        for _ in range(_ROUNDS):
+            moved = 0.0
+            n_unmatched[o] = 0
+            for i in range(closed):
+                n = width[i]
+                m = mx[o, i]
+                if ax_rule == GIVEN:
+                    a = ax_in[ax_in_row[b], i]
+                elif lower[i] == 0.0 and n == 1.0:
+                    a = _a0(a0_rule, family, a0[a0_row[b]], sex, m)
+                elif lower[i] == 1.0 and n == 4.0:
+                    a = _a1_4(family, sex, mx[o, 0], qx[r, 0])
+                else:
+                    # Beyond the last group the rate grows as before it.
+                    before = mx[o, i - 1] if i > 0 else 0.0
+                    after = mx[o, i + 1] if i + 1 < closed else m * m / before
+                    a = _ax(ax_rule, lower, width, i, before, m, after)
+                new = qx[r, i] / (n - (n - a) * qx[r, i])
+                if abs(new - m) > 1e-9 * m:
+                    n_unmatched[o] += 1
+                moved = max(moved, abs(new - m) - _STILL * m)
+                mx[o, i] = new
+            if moved <= 0.0:
+                break
