@@ -410,8 +410,10 @@ def _given(
     a0: A0Rule | float | xr.DataArray, ax: AxRule | xr.DataArray, groups: AgeGroups, whose: str
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """The a0 and ax that are given, checked; any where there are rules."""
-    given_a0 = as_number("a0", 0.0 if isinstance(a0, str) else a0)
-    _check_within("a0", given_a0, xr.DataArray(1.0))
+    given_a0 = xr.DataArray(0.0)
+    if not isinstance(a0, str):
+        given_a0 = as_number("a0", a0)
+        _check_within("a0", given_a0, xr.DataArray(1.0))
     if isinstance(ax, str):
         return given_a0, xr.DataArray([0.0], dims="age")
     check_dims("ax", ax, "age")
@@ -435,8 +437,10 @@ def _check_first_groups(groups: AgeGroups, whose: str) -> None:
 
 def _infant(q0: float | xr.DataArray | None, groups: AgeGroups) -> xr.DataArray:
     """Probabilities of dying in the first year, if they are given."""
-    infant = as_number("q0", 0.0 if q0 is None else q0)
-    if q0 is not None and (groups.lower[0] != 0 or groups.width[0] != 1):
+    if q0 is None:
+        return xr.DataArray(0.0)
+    infant = as_number("q0", q0)
+    if groups.lower[0] != 0 or groups.width[0] != 1:
         raise SchemaError(
             f"q0: expected with a first group of age 0 alone, got {groups.labels[0]}; leave q0 out"
         )

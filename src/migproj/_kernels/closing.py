@@ -227,7 +227,7 @@ def _descend(
     value: float = _loss(theta, x, y, weight, count, terms, by_deaths, slopes)
     if not value < math.inf:
         return math.inf
-    damping = 1e-3
+    damping = 1e-5
     for _ in range(_ROUNDS):
         for p in range(4):
             right[p] = 0.0
