@@ -15,7 +15,7 @@ QUADRATIC = 4
 
 #: Steps of a fit, the step (relative) at which it stands, and the damping at which it is given up.
 _ROUNDS = 1000
-_STILL = 1e-13
+_STILL = 1e-11
 _STUCK = 1e12
 #: Below this, (1 + u) ln(1 + u) - u is summed as a series, which cancels no digits.
 _SMALL = 0.01
@@ -47,15 +47,20 @@ def fit_law(
     weight = np.empty(ages)
     m = np.empty(ages)
     slopes = np.empty(4)
-    matrix = np.empty((4, 4))
+    # Of where the fit is and of where it tries to go.
+    matrices = np.empty((2, 4, 4))
+    rights = np.empty((2, 4))
     damped = np.empty((4, 5))
-    right = np.empty(4)
     step = np.empty(4)
     free = np.empty(4, dtype=np.int64)
-    parameters = 2
-    for term in (MAKEHAM_TERM, FREE_K, QUADRATIC):
-        if terms & term:
-            parameters += 1
+    fitted = np.array([0, 1, 2, 3])
+    if terms == 0:
+        fitted = fitted[:2]
+    elif terms == FREE_K:
+        fitted = fitted[np.array([0, 1, 3])]
+    elif terms != MAKEHAM_TERM + FREE_K:
+        fitted = fitted[:3]
+    fitted = fitted.copy()
     for b in range(lo, hi):
         o = out_row[b]
         for p in range(4):
@@ -80,7 +85,7 @@ def fit_law(
             centre += x[i]
             total += events
             count += 1
-        if not whole or count < parameters or not total > 0.0:
+        if not whole or count < fitted.size or not total > 0.0:
             continue
         centre /= count
         for i in range(count):
@@ -90,8 +95,8 @@ def fit_law(
         for share in (0.5, 0.1, 0.9):
             _start(theta, at, m, count, terms, fixed_k, share)
             value = _descend(
-                theta, trial, at, y, weight, count, terms, fixed_k, by_deaths,
-                slopes, matrix, damped, right, step, free,
+                theta, trial, at, y, weight, count, terms, by_deaths, fitted,
+                slopes, matrices, rights, damped, step, free,
             )  # fmt: skip
             if value < least:
                 least = value
@@ -176,9 +181,20 @@ def _loss(
     count: int,
     terms: int,
     by_deaths: int,
+    fitted: IntArray,
     slopes: FloatArray,
+    matrix: FloatArray,
+    right: FloatArray,
 ) -> float:
-    """Squares of logarithms, or the deviance; inf where the law gives no rate."""
+    """Squares of logarithms, or the deviance, and its normal equations.
+
+    inf where the law gives no rate.
+    """
+    size = fitted.size
+    for r in range(size):
+        right[r] = 0.0
+        for s in range(r + 1):
+            matrix[r, s] = 0.0
     total = 0.0
     for i in range(count):
         mu = _rate(theta, x[i], terms, slopes)
@@ -198,9 +214,18 @@ def _loss(
             else:
                 part = 1.0
             total += 2.0 * expected * part
+            pull = weight[i] * u
+            curve = weight[i] / mu
         else:
             residual = math.log(mu / y[i])
             total += residual * residual
+            pull = -residual / mu
+            curve = 1.0 / (mu * mu)
+        for r in range(size):
+            slope = slopes[fitted[r]]
+            right[r] += pull * slope
+            for s in range(r + 1):
+                matrix[r, s] += curve * slope * slopes[fitted[s]]
     return total
 
 
@@ -213,66 +238,58 @@ def _descend(
     weight: FloatArray,
     count: int,
     terms: int,
-    fixed_k: float,
     by_deaths: int,
+    fitted: IntArray,
     slopes: FloatArray,
-    matrix: FloatArray,
+    matrices: FloatArray,
+    rights: FloatArray,
     damped: FloatArray,
-    right: FloatArray,
     step: FloatArray,
     free: IntArray,
 ) -> float:
     """Move theta to the least loss, and return that (inf: no convergence)."""
     bounded = not terms & QUADRATIC
-    value: float = _loss(theta, x, y, weight, count, terms, by_deaths, slopes)
+    now = 0
+    value: float = _loss(
+        theta, x, y, weight, count, terms, by_deaths, fitted, slopes, matrices[0], rights[0]
+    )
     if not value < math.inf:
         return math.inf
     damping = 1e-5
     for _ in range(_ROUNDS):
-        for p in range(4):
-            right[p] = 0.0
-            for q in range(4):
-                matrix[p, q] = 0.0
-        for i in range(count):
-            mu = _rate(theta, x[i], terms, slopes)
-            if by_deaths == 1:
-                pull = y[i] / mu - weight[i]
-                curve = weight[i] / mu
-            else:
-                pull = -math.log(mu / y[i]) / mu
-                curve = 1.0 / (mu * mu)
-            for p in range(4):
-                right[p] += pull * slopes[p]
-                for q in range(4):
-                    matrix[p, q] += curve * slopes[p] * slopes[q]
         size = 0
-        for p in range(4):
-            fitted = p < 2 or (terms & (MAKEHAM_TERM | QUADRATIC) if p == 2 else terms & FREE_K)
+        for r in range(fitted.size):
+            p = fitted[r]
             # What stands at its bound and is pushed beyond stays there.
-            if fitted and not (bounded and p > 1 and theta[p] == 0.0 and right[p] <= 0.0):
-                free[size] = p
+            if not (bounded and p > 1 and theta[p] == 0.0 and rights[now, r] <= 0.0):
+                free[size] = r
                 size += 1
         moved = False
         while damping < _STUCK:
             for r in range(size):
-                for s in range(size):
-                    damped[r, s] = matrix[free[r], free[s]]
+                for s in range(r + 1):
+                    damped[r, s] = matrices[now, free[r], free[s]]
+                    damped[s, r] = damped[r, s]
                 damped[r, r] *= 1.0 + damping
-                damped[r, 4] = right[free[r]]
+                damped[r, 4] = rights[now, free[r]]
             _solve(damped, size, step)
             trial[:] = theta
             change = 0.0
             for r in range(size):
-                p = free[r]
+                p = fitted[free[r]]
                 trial[p] = theta[p] + step[r]
                 if bounded and p > 1 and trial[p] < 0.0:
                     trial[p] = 0.0
                 # In units in which the parameter alone changes the loss by 1.
-                change = max(change, abs(trial[p] - theta[p]) * math.sqrt(matrix[p, p]))
-            if change != change:
+                unit = math.sqrt(matrices[now, free[r], free[r]])
+                change = max(change, abs(trial[p] - theta[p]) * unit)
+            if math.isnan(change):
                 damping *= 10.0
                 continue
-            after = _loss(trial, x, y, weight, count, terms, by_deaths, slopes)
+            after: float = _loss(
+                trial, x, y, weight, count, terms, by_deaths, fitted, slopes,
+                matrices[1 - now], rights[1 - now],
+            )  # fmt: skip
             small = change <= 1e-7 * (1e-3 + math.sqrt(value))
             if after < value or (small and after <= value * (1.0 + 1e-13) + 1e-30):
                 moved = True
@@ -285,6 +302,7 @@ def _descend(
             return math.inf
         theta[:] = trial
         value = after
+        now = 1 - now
         damping = max(0.1 * damping, 1e-15)
         if change <= _STILL * (1.0 + math.sqrt(value)):
             return value
