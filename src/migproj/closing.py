@@ -20,7 +20,6 @@ from migproj._checks import (
 )
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import OLDEST, AgeGroups, closed_groups, groups_of
-from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["extend_mortality"]
@@ -177,36 +176,29 @@ def extend_mortality(
         arrays = {"deaths": deaths, "exposure": exposure}
         _check_events(mx, deaths, exposure, groups, fitted)
     middles = np.array(groups.lower)[fitted] + np.array(groups.width)[fitted] / 2
-    found = _parameters([_whole(array.isel(age=fitted)) for array in arrays.values()], middles, law)
-    known = xr.concat([a.isel(age=fitted).notnull().all("age") for a in arrays.values()], "of")
+    fits = [_whole(array.isel(age=fitted)) for array in arrays.values()]
+    parameters = _parameters(fits, middles, law)
+    found = _named(parameters, law)
     middle = np.array(grid.lower) + np.array((*grid.width[:-1], grid.width[-2])) / 2
-    x = xr.DataArray(middle[first:], dims="age")
-    rates = _rates(found, x, law)
-    rise = found["b"]
-    if law == "quadratic":
-        rise = rise + 2.0 * found["c"] * middle[-1]
-    warn_findings(
-        "extend_mortality",
+    warn_findings("extend_mortality", _findings(fits, found, law, middle[-1]))
+    from migproj._kernels import closing as kernels
+
+    (made,) = apply(
+        kernels.replace_rates,
         [
-            finding(
-                "no law found, or no deaths or exposure to fit it to",
-                found["b"].isnull() & known.all("of"),
-            ),
-            finding("the law does not rise with age", ~(rise > 0) & found["b"].notnull()),
+            Input("mx", _whole(mx.isel(age=slice(0, first))), ("age",)),
+            Input("parameters", parameters, ("parameter",)),
         ],
+        [Output("mx", ("age",), (len(grid),))],
+        middle[first:],
+        int(law == "quadratic"),
     )
-    own = _bare(mx).isel(age=slice(0, first)).astype(np.float64)
-    own, rates = xr.broadcast(own, rates, exclude=["age"])
-    made: xr.DataArray = xr.concat([own, rates], dim="age", coords="minimal", compat="override")
-    made = made.transpose(*(dim for dim in mx.dims if dim != "age"), ...)
-    made = made.transpose(..., "sex", "age", missing_dims="ignore").rename("mx")
+    made = made.transpose(..., "sex", "age", missing_dims="ignore")
     batch = [dim for dim in made.dims if dim != "age"]
-    for name, values in found.items():
-        values.attrs = {"units": (_QUADRATIC_UNITS if law == "quadratic" else _UNITS)[name]}
-        found[name] = values.transpose(*batch, missing_dims="ignore")
-    made = made.assign_coords(grid.coords()).assign_coords(found)
-    made.attrs = {"units": VARIABLES["mx"].units}
-    return made
+    found = {
+        name: values.transpose(*batch, missing_dims="ignore") for name, values in found.items()
+    }
+    return made.assign_coords(grid.coords()).assign_coords(found)
 
 
 def _bare(array: xr.DataArray) -> xr.DataArray:
@@ -297,8 +289,8 @@ def _check_events(
             )
 
 
-def _parameters(arrays: list[xr.DataArray], middles: _Floats, law: str) -> dict[str, xr.DataArray]:
-    """The parameters of the law: of rates, or of deaths and exposure."""
+def _parameters(arrays: list[xr.DataArray], middles: _Floats, law: str) -> xr.DataArray:
+    """a, b, c and k of the law: of rates, or of deaths and exposure."""
     from migproj._kernels import closing as kernels
 
     names, fixed_k = _LAWS[law]
@@ -307,7 +299,7 @@ def _parameters(arrays: list[xr.DataArray], middles: _Floats, law: str) -> dict[
         terms += kernels.MAKEHAM_TERM * ("c" in names)
         terms += kernels.FREE_K * ("k" in names or "g" in names)
     first, exposure = arrays[0], arrays[-1]
-    (found,) = apply(
+    (parameters,) = apply(
         kernels.fit_law,
         [Input("mx", first, ("age",)), Input("exposure", exposure, ("age",))],
         [Output("parameters", ("parameter",), (4,))],
@@ -316,21 +308,34 @@ def _parameters(arrays: list[xr.DataArray], middles: _Floats, law: str) -> dict[
         fixed_k,
         len(arrays) - 1,
     )
-    a, b, c, k = (found.isel(parameter=n) for n in range(4))
+    return parameters
+
+
+def _named(parameters: xr.DataArray, law: str) -> dict[str, xr.DataArray]:
+    """The parameters by their names, with their units."""
+    a, b, c, k = (parameters.isel(parameter=n) for n in range(4))
     of = {"a": a, "b": b, "c": c, "k": k}
     if law == "gamma-gompertz":
         of = {"a": a / (1.0 + k * a), "b": b, "g": k * b}
-    return {name: of[name] for name in names}
-
-
-def _rates(found: dict[str, xr.DataArray], x: xr.DataArray, law: str) -> xr.DataArray:
-    """The rates of the law at the ages x."""
-    a, b = found["a"], found["b"]
-    if law == "quadratic":
-        return a + x * (b + x * found["c"])
-    k: Any = found.get("k", _LAWS[law][1])
-    if law == "gamma-gompertz":
-        k = found["g"] / b
-        a = a / (1.0 - k * a)
-    made: xr.DataArray = found.get("c", 0.0) + 1.0 / (k + np.exp(-b * x) / a)
+    units = _QUADRATIC_UNITS if law == "quadratic" else _UNITS
+    made = {name: of[name].copy(deep=False) for name in _LAWS[law][0]}
+    for name, values in made.items():
+        values.attrs = {"units": units[name]}
     return made
+
+
+def _findings(
+    fits: list[xr.DataArray], found: dict[str, xr.DataArray], law: str, oldest: float
+) -> list[str]:
+    """Of rows without a fit, and of laws that do not rise up to the oldest age."""
+    missing = found["b"].isnull()
+    rise = found["b"]
+    if law == "quadratic":
+        rise = rise + 2.0 * found["c"] * oldest
+    findings = [finding("the law does not rise with age", ~(rise > 0) & ~missing)]
+    if missing.chunks is None and bool(missing.any()):
+        known = xr.concat([array.notnull().all("age") for array in fits], "of").all("of")
+        findings.insert(
+            0, finding("no law found, or no deaths or exposure to fit it to", missing & known)
+        )
+    return findings

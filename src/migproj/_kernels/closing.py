@@ -115,6 +115,34 @@ def fit_law(
         found[o, 3] = best[3]
 
 
+@kernel
+def replace_rates(
+    lo: int,
+    hi: int,
+    mx: FloatArray,  # (rows, younger ages)
+    mx_row: IntArray,
+    found: FloatArray,  # (rows, 4): of fit_law
+    found_row: IntArray,
+    out: FloatArray,  # (rows, ages)
+    out_row: IntArray,
+    x: FloatArray,  # (older ages)
+    quadratic: int,
+) -> None:
+    """The rates of younger ages, and those of the law at older ones."""
+    younger = mx.shape[1]
+    for b in range(lo, hi):
+        o = out_row[b]
+        r = found_row[b]
+        for i in range(younger):
+            out[o, i] = mx[mx_row[b], i]
+        for i in range(x.size):
+            if quadratic == 1:
+                out[o, younger + i] = found[r, 0] + x[i] * (found[r, 1] + x[i] * found[r, 2])
+            else:
+                rise = math.exp(-found[r, 1] * x[i]) / found[r, 0]
+                out[o, younger + i] = found[r, 2] + 1.0 / (found[r, 3] + rise)
+
+
 @helper
 def _start(
     theta: FloatArray,
