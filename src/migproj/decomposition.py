@@ -325,13 +325,11 @@ def single_year_life_table(life_table: xr.Dataset) -> xr.Dataset:
     for name in _SHARED:
         check_weights(f"life_table[{name!r}]", life_table[name], "numbers")
     first, oldest = groups.lower[0], groups.lower[-1]
-    columns = [life_table[name].drop_vars(["age", "age_width"]) for name in _SHARED]
-    wide = xr.concat(columns, "column", coords="minimal", compat="override", join="exact")
     from migproj._kernels import survival as kernels
 
     results = apply(
         kernels.single_years,
-        [Input("life_table", wide, ("column", "age"))],
+        [Input(f"life_table[{name!r}]", life_table[name], ("age",)) for name in _SHARED],
         [Output(name, ("age",), (oldest - first + 1,)) for name in _COLUMNS],
         np.array(groups.lower, dtype=np.int64) - first,
     )

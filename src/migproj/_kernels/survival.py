@@ -283,8 +283,16 @@ def slices(
 def single_years(
     lo: int,
     hi: int,
-    wide: FloatArray,  # (rows, 5 columns, groups): lx, dx, ax, Lx, Tx
-    wide_row: IntArray,
+    lx_of: FloatArray,  # (rows, groups): columns of the table by groups
+    lx_row: IntArray,
+    dx_of: FloatArray,
+    dx_row: IntArray,
+    ax_of: FloatArray,
+    ax_row: IntArray,
+    Lx_of: FloatArray,
+    Lx_row: IntArray,
+    Tx_of: FloatArray,
+    Tx_row: IntArray,
     mx: FloatArray,  # outputs (rows, years + 1): the last one is the open-ended group
     ax: FloatArray,
     qx: FloatArray,
@@ -309,20 +317,23 @@ def single_years(
     for g in range(1, groups):
         x[g - 1] = math.log(offsets[g])
     for b in range(lo, hi):
-        r = wide_row[b]
+        rl = lx_row[b]
+        rd = dx_row[b]
+        ra = ax_row[b]
+        rL = Lx_row[b]
+        rT = Tx_row[b]
         o = out_row[b]
-        born = wide[r, 0, 0]
+        born = lx_of[rl, 0]
         whole = 0.0
-        for column in range(wide.shape[1]):
-            for g in range(groups):
-                whole += wide[r, column, g]
+        for g in range(groups):
+            whole += lx_of[rl, g] + dx_of[rd, g] + ax_of[ra, g] + Lx_of[rL, g] + Tx_of[rT, g]
         if math.isnan(whole):
             for out in (mx, ax, qx, lx, dx, Lx, Tx, ex):
                 for i in range(years + 1):
                     out[o, i] = math.nan
             continue
         for g in range(1, groups):
-            share = max(wide[r, 0, g] / born, _FEWEST)
+            share = max(lx_of[rl, g] / born, _FEWEST)
             y[g - 1] = math.log(max(-math.log(share), _LEAST_HAZARD))
         if count < 4:
             _monotone_slopes(x, y, count, slope)
@@ -331,15 +342,15 @@ def single_years(
             _filter(x, y, count, slope)
         for g in range(groups - 1, -1, -1):
             first = offsets[g]
-            alive = wide[r, 0, g]
-            dead = wide[r, 1, g]
-            a = wide[r, 2, g]
+            alive = lx_of[rl, g]
+            dead = dx_of[rd, g]
+            a = ax_of[ra, g]
             if g == groups - 1 or offsets[g + 1] == first + 1:
                 lx[o, first] = alive
                 dx[o, first] = dead
                 ax[o, first] = a
-                Lx[o, first] = wide[r, 3, g]
-                Tx[o, first] = wide[r, 4, g]
+                Lx[o, first] = Lx_of[rL, g]
+                Tx[o, first] = Tx_of[rT, g]
             else:
                 n = offsets[g + 1] - first
                 half = 0.5 if 0.5 < a < n - 0.5 else a / n
@@ -357,15 +368,15 @@ def single_years(
                     after = alive - dx[o, first + k]
                     # The survivors to the next group are its own, to the last digit.
                     if k == n - 1:
-                        after = wide[r, 0, g + 1]
+                        after = lx_of[rl, g + 1]
                         dx[o, first + k] = alive - after
                     Lx[o, first + k] = after + half * dx[o, first + k]
                     alive = after
-                total = wide[r, 4, g + 1]
+                total = Tx_of[rT, g + 1]
                 for k in range(n - 1, 0, -1):
                     total += Lx[o, first + k]
                     Tx[o, first + k] = total
-                Tx[o, first] = wide[r, 4, g]
+                Tx[o, first] = Tx_of[rT, g]
         for i in range(years + 1):
             mx[o, i] = dx[o, i] / Lx[o, i]
             qx[o, i] = dx[o, i] / lx[o, i]
