@@ -14,13 +14,22 @@ PARAMETERS = {
     "kannisto": {"a": 2e-5, "b": 0.105},
     "logistic": {"a": 2e-5, "b": 0.11, "k": 1.4},
     "beard": {"a": 4e-5, "b": 0.1, "k": 0.6},
+    "kannisto-makeham": {"a": 1e-5, "b": 0.12, "c": 2e-3},
+    "beard-makeham": {"a": 1e-5, "b": 0.12, "c": 2e-3, "k": 1.3},
+    "gamma-gompertz": {"a": 3e-5, "b": 0.11, "g": 0.15},
+    "quadratic": {"a": 0.5, "b": -0.02, "c": 2.1e-4},
 }
+UNITS = {"a": "1/year", "b": "1/year", "c": "1/year", "k": "years", "g": "1"}
 
 
-def formula(law, x, a, b, c=0.0, k=0.0):
+def formula(law, x, a, b, c=0.0, k=0.0, g=0.0):
+    if law == "quadratic":
+        return a + b * x + c * x**2
     rise = a * np.exp(b * x)
-    if law == "kannisto":
-        return rise / (1 + rise)
+    if law == "gamma-gompertz":
+        return rise / (1 + g * a / b * (np.exp(b * x) - 1))
+    if law.startswith("kannisto"):
+        return c + rise / (1 + rise)
     return c + rise / (1 + k * rise)
 
 
@@ -47,7 +56,8 @@ def test_parameters_come_back(law, by, step):
     made = extend_mortality(mx, law=law, **counts)
     for name, value in PARAMETERS[law].items():
         np.testing.assert_allclose(float(made[name]), value, rtol=1e-8)
-        assert made[name].attrs["units"] == ("years" if name == "k" else "1/year")
+        if law != "quadratic":
+            assert made[name].attrs["units"] == UNITS[name]
     np.testing.assert_allclose(made.values, exact(law, range(0, 120 + step, step)), rtol=1e-7)
     assert made["age_width"].values.tolist() == [step] * (120 // step) + [np.inf]
     assert made.name == "mx"

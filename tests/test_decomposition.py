@@ -428,3 +428,106 @@ def test_what_is_not_to_be_abridged():
         abridge_life_table(single().drop_vars("dx"))
     with says(mp.SchemaError, "life_table: expected an xarray.Dataset", "DataArray"):
         abridge_life_table(single()["mx"])
+
+
+def abridged(country, spread, radix=1.0, start=0, ax="greville"):
+    """Tables of very low to very high mortality, by abridged groups from an age on."""
+    lower = [low for low in (0, 1, *range(5, 105, 5)) if low >= start]
+    age = np.array(lower) + 0.5
+    rates = 0.02 * np.exp(-1.2 * np.sqrt(age)) + 3e-5 * np.exp(0.095 * age)
+    rng = np.random.default_rng(3)
+    noise = np.exp(spread * rng.standard_normal((len(country), 2, len(lower))))
+    level = np.array(country, float)[:, None, None]
+    mx = xr.DataArray(
+        np.minimum(level * rates * noise, 1.9),
+        dims=("country", "sex", "age"),
+        coords={"country": country, "sex": ["female", "male"], **mp.age_coords(lower)},
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mp.DataQualityWarning)
+        return mp.life_table(mx, radix=radix, ax=ax)
+
+
+LEVELS = [0.03, 0.3, 1.0, 3.0, 10.0, 60.0]
+
+
+@pytest.mark.parametrize("ax", ["greville", "half", "un"])
+@pytest.mark.parametrize("start", [0, 15, 60])
+@pytest.mark.parametrize("spread", [0.0, 0.7])
+@pytest.mark.parametrize("radix", [1.0, 1e5])
+def test_single_years_keep_the_table(ax, start, spread, radix):
+    table = abridged(LEVELS, spread, radix, start, ax)
+    single = mp.single_year_life_table(table)
+    assert single["age"].values.tolist() == list(range(start, 101))
+    at = single.sel(age=table["age"].values)
+    for name in ("lx", "Tx", "ex"):
+        np.testing.assert_array_equal(at[name], table[name])
+    assert (single["lx"].diff("age") <= 0).all()
+    assert (single["mx"] > 0).all()
+    assert ((single["ax"] > 0) & (single["ax"].isel(age=slice(0, -1)) <= 1)).all()
+    # Years lived beyond an age are sums of those of the years.
+    lived = single["Lx"][..., ::-1].cumsum("age")[..., ::-1]
+    np.testing.assert_allclose(lived, single["Tx"], rtol=1e-11)
+    sums = mp.regroup_ages(single["Lx"], table)
+    np.testing.assert_allclose(sums, table["Lx"], rtol=1e-9, atol=1e-13 * radix)
+    for name, units in {"mx": "1/year", "ax": "years", "qx": "1", "Lx": "person-years"}.items():
+        assert single[name].attrs["units"] == units
+
+
+def test_single_years_and_back():
+    table = abridged(LEVELS[:5], 0.3)
+    back = mp.abridge_life_table(mp.single_year_life_table(table))
+    for name in ("lx", "Tx", "ex"):
+        np.testing.assert_array_equal(back[name], table[name])
+    closed = {"age": slice(0, -1)}
+    for name in ("mx", "ax", "qx", "dx", "Lx"):
+        # Differences of survivors lose the digits that few deaths do not have.
+        np.testing.assert_allclose(back[name].isel(closed), table[name].isel(closed), rtol=1e-9)
+
+
+def test_single_years_find_smooth_rates():
+    """From a table whose ax are those of the single years: to 2 % from 20 on, 6 % from 2 on."""
+    age = np.arange(101) + 0.5
+    rates = 0.02 * np.exp(-1.2 * np.sqrt(age)) + 3e-5 * np.exp(0.095 * age)
+    mx = xr.DataArray(rates, dims="age", coords={"sex": "male", **mp.age_coords(range(101))})
+    known = mp.life_table(mx)
+    found = mp.single_year_life_table(mp.abridge_life_table(known))
+    apart = np.abs(np.log(found["mx"] / mx))
+    assert apart.sel(age=slice(2, None)).max() < 0.06
+    assert apart.sel(age=slice(20, None)).max() < 0.02
+
+
+def test_single_years_without_deaths_or_survivors():
+    lower = [0, 1, 5, 10, 15]
+    coords = {"sex": "female", **mp.age_coords(lower)}
+    mx = xr.DataArray([0.0, 0.0, 0.01, 0.0, 0.1], dims="age", coords=coords)
+    with pytest.warns(mp.DataQualityWarning, match="mx = 0"):
+        table = mp.life_table(mx)
+    single = mp.single_year_life_table(table)
+    np.testing.assert_array_equal(single["lx"].sel(age=lower), table["lx"])
+    np.testing.assert_array_equal(single["mx"].sel(age=[0, 3, 12]), 0.0)
+    dying = xr.DataArray([0.1, 0.1, 0.4, 2.0, 2.0], dims="age", coords=coords)
+    with pytest.warns(mp.DataQualityWarning, match="qx > 1"):
+        table = mp.life_table(dying)
+    single = mp.single_year_life_table(table)
+    np.testing.assert_array_equal(single["ex"].sel(age=lower), table["ex"])
+    assert not (single["qx"] > 1).any()
+    assert single["qx"].isnull().sel(age=slice(10, None)).all()  # nobody lives to them
+
+
+def test_single_years_of_one_country_missing():
+    table = abridged([0.3, 1.0, 3.0], 0.2)
+    holed = table.where((table["country"] != 1.0) | (table["age"] != 40))
+    made, full = mp.single_year_life_table(holed), mp.single_year_life_table(table)
+    xr.testing.assert_identical(made.sel(country=[0.3, 3.0]), full.sel(country=[0.3, 3.0]))
+    assert made.sel(country=1.0).to_array().isnull().all()
+    turned = mp.single_year_life_table(table.transpose("age", "sex", "country"))
+    xr.testing.assert_allclose(turned.transpose("country", "sex", "age"), full)
+
+
+def test_single_years_wrong():
+    table = abridged([1.0], 0.0)
+    with pytest.raises(mp.SchemaError, match="expected two closed groups or more and an open"):
+        mp.single_year_life_table(table.isel(age=slice(-2, None)))
+    with pytest.raises(mp.SchemaError, match=r"it lacks \['ax'\]"):
+        mp.single_year_life_table(table.drop_vars("ax"))

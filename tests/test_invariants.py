@@ -539,6 +539,39 @@ CASES = {
         },
         mp.life_table,
     ),
+    "life_table of infant mortality": Case(
+        lambda rng, countries: {
+            "mx": drawn(rng, 1e-3, 0.1, [0, 1, 5, 10, 15, 20, 25], country=countries, sex=SEXES),
+            "q0": drawn(rng, 1e-3, 0.2, [0], country=countries).isel(age=0, drop=True),
+        },
+        lambda mx, q0: mp.life_table(mx, q0=q0, ax="un", family="north"),
+    ),
+    "death_rates": Case(
+        lambda rng, countries: {
+            "qx": drawn(rng, 1e-3, 0.3, [0, 1, 5, 10, 15, 20, 25], country=countries, sex=SEXES)
+        },
+        lambda qx: mp.death_rates(qx=qx, family="west"),
+    ),
+    "close_life_table": Case(
+        lambda rng, countries: {
+            "mx": drawn(rng, 1e-3, 0.1, [0, 1, 5, 10, 15, 20, 25], country=countries, sex=SEXES)
+        },
+        lambda mx: mp.close_life_table(mp.life_table(mx), 15),
+    ),
+    "single_year_life_table": Case(
+        lambda rng, countries: {
+            "mx": drawn(rng, 1e-3, 0.1, [0, 1, 5, 10, 15, 20, 25], country=countries, sex=SEXES)
+        },
+        lambda mx: mp.single_year_life_table(mp.life_table(mx)),
+    ),
+    "extend_mortality": Case(
+        lambda rng, countries: {
+            "mx": drawn(rng, 0.9, 1.1, range(60, 105, 5), country=countries, sex=SEXES)
+            * np.exp(0.09 * np.arange(0, 45, 5))
+            * 0.01
+        },
+        lambda mx: mp.extend_mortality(mx, law="makeham"),
+    ),
     "scale_mortality": Case(
         lambda rng, countries: {
             "mx": drawn(rng, 0.01, 0.05, [0, 1, 5, 10, 15], country=countries, sex=SEXES),

@@ -11,6 +11,11 @@ from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
 from migproj.decomposition import abridge_life_table, decompose_life_expectancy
 from migproj.distribution import distribute_flows, distribute_migration, regroup_schedule
+from migproj.decomposition import (
+    abridge_life_table,
+    decompose_life_expectancy,
+    single_year_life_table,
+)
 from migproj.errors import (
     AlignmentError,
     DataQualityWarning,
@@ -30,6 +35,8 @@ from migproj.migrationmodels import model_migration_schedule
 from migproj.mirror import emigrants, fill_stocks, reconcile_reports
 from migproj.modelfamilies import model_life_table
 from migproj.modeltables import log_quadratic
+from migproj.lifetable import close_life_table, death_rates, life_table
+from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.openage import redistribute_open_group
@@ -64,8 +71,10 @@ __all__ = [
     "brass_logit",
     "census",
     "census_survival_ratios",
+    "close_life_table",
     "correct_coverage",
     "datasets",
+    "death_rates",
     "decimal_year",
     "decompose_life_expectancy",
     "distribute_flows",
@@ -117,6 +126,7 @@ __all__ = [
     "scale_mortality",
     "scenarios",
     "separation_factors",
+    "single_year_life_table",
     "smooth_ages",
     "stable_population",
     "survival_ratios",

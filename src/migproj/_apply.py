@@ -151,11 +151,19 @@ def apply(
     )
     labelled = results if len(outputs) > 1 else (results,)
     return tuple(
-        array.rename({**dict(zip(names, out.core, strict=True))})
-        .rename(out.name)
-        .assign_attrs({"units": VARIABLES[out.name].units} if out.name in VARIABLES else {})
+        _named(array, names, out)
         for array, names, out in zip(labelled, core_out, outputs, strict=True)
     )
+
+
+def _named(array: xr.DataArray, private: list[str], out: Output) -> xr.DataArray:
+    """A result under its name, with the names of its dims and its units."""
+    if private:
+        array = array.rename(dict(zip(private, out.core, strict=True)))
+    array.name = out.name
+    if out.name in VARIABLES:
+        array.attrs["units"] = VARIABLES[out.name].units
+    return array
 
 
 def _own_only(item: Input, core: Set[str]) -> xr.DataArray:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from migproj._apply import Input, Output, apply
 from migproj._checks import (
     check_counts,
     check_dims,
@@ -19,26 +20,38 @@ from migproj._checks import (
 )
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import OLDEST, AgeGroups, closed_groups, groups_of
-from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["extend_mortality"]
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
-Law: TypeAlias = Literal["gompertz", "makeham", "kannisto", "logistic", "beard"]
+Law: TypeAlias = Literal[
+    "gompertz",
+    "makeham",
+    "kannisto",
+    "kannisto-makeham",
+    "logistic",
+    "beard",
+    "beard-makeham",
+    "gamma-gompertz",
+    "quadratic",
+]
 
-#: All are c + 1 / (k + exp(-ln a - b x)): the parameters that are fitted, and k where it is not.
+#: The parameters of a law, and k where it is not fitted: all but the last are
+#: c + 1 / (k + exp(-ln a - b x)).
 _LAWS: Final[dict[str, tuple[tuple[str, ...], float]]] = {
     "gompertz": (("a", "b"), 0.0),
     "makeham": (("a", "b", "c"), 0.0),
     "kannisto": (("a", "b"), 1.0),
+    "kannisto-makeham": (("a", "b", "c"), 1.0),
     "logistic": (("a", "b", "k"), 0.0),
     "beard": (("a", "b", "k"), 0.0),
+    "beard-makeham": (("a", "b", "c", "k"), 0.0),
+    "gamma-gompertz": (("a", "b", "g"), 0.0),
+    "quadratic": (("a", "b", "c"), 0.0),
 }
-_UNITS: Final = {"a": "1/year", "b": "1/year", "c": "1/year", "k": "years"}
-#: Below this, (1 + u) ln(1 + u) - u is summed as a series, which cancels no digits.
-_SMALL: Final = 0.01
-_SERIES: Final = tuple(2.0 * (-1.0) ** n / ((n + 1) * (n + 2)) for n in range(9))
+_UNITS: Final = {"a": "1/year", "b": "1/year", "c": "1/year", "k": "years", "g": "1"}
+_QUADRATIC_UNITS: Final = {"a": "1/year", "b": "1/year^2", "c": "1/year^3"}
 
 
 def extend_mortality(
@@ -57,8 +70,9 @@ def extend_mortality(
     ----------
     mx : DataArray (..., age)
         Death rates (1/year), as :func:`life_table` takes them.
-    law : {"kannisto", "gompertz", "makeham", "logistic", "beard"}, default "kannisto"
-        The law. "logistic" and "beard" are two names of one.
+    law : str, default "kannisto"
+        "gompertz", "makeham", "kannisto", "kannisto-makeham", "logistic" or "beard" (two names
+        of one), "beard-makeham", "gamma-gompertz" or "quadratic".
     fit_ages : (int, int), default (60, 95)
         The law is fitted to the closed groups that lie between these exact ages.
     from_age : int, optional
@@ -75,8 +89,8 @@ def extend_mortality(
     DataArray "mx" (..., age)
         The rates of `mx` below `from_age`, and from there on those of the law, in the groups of
         `mx` and, from its open-ended one on, in groups as wide as the last closed one. The
-        parameters are its coordinates (...): ``a`` and ``b`` (1/year), and ``c`` (1/year) or
-        ``k`` (years).
+        parameters are its coordinates (...): ``a`` and ``b`` (1/year), ``c`` (1/year), ``k``
+        (years) and ``g`` (1) where the law has them; of "quadratic" 1/year, 1/year² and 1/year³.
 
     Raises
     ------
@@ -92,7 +106,8 @@ def extend_mortality(
     DataQualityWarning
         Once a call, naming the labels, where there are no deaths at the fitted ages, exposure in
         fewer groups than the law has parameters, or no convergence (its rates are then missing),
-        and where the law does not rise with age (b of 0 or less).
+        and where the law does not rise with age (b of 0 or less; the quadratic falls in the last
+        group: where it falls below 0, so do its rates).
 
     Notes
     -----
@@ -106,7 +121,13 @@ def extend_mortality(
         \text{Kannisto: } \mu(x) = \frac{a e^{bx}}{1 + a e^{bx}}, \quad
         \text{logistic (Beard): } \mu(x) = \frac{a e^{bx}}{1 + a k e^{bx}}
 
-    where c and k are 0 or more. Without deaths and exposure the squares of
+    .. math::
+        \text{gamma-Gompertz: } \mu(x) = \frac{a e^{bx}}{1 + \frac{g a}{b} (e^{bx} - 1)}, \quad
+        \text{quadratic: } \mu(x) = a + bx + cx^2
+
+    where c and k are 0 or more. With "-makeham" c is added. Gamma-Gompertz (g: variance of
+    frailty at birth) is the logistic law in other parameters: k = g/b, and the same rates.
+    Without deaths and exposure the squares of
     :math:`\ln m_x - \ln \mu(x)` are least, each group counting alike. With them, the likelihood
     of deaths by the law of Poisson with the mean :math:`E_x \mu(x)` is greatest, and groups
     without exposure do not count. The open-ended group gets the rate in the middle of a group
@@ -118,7 +139,8 @@ def extend_mortality(
     References
     ----------
     Thatcher, Kannisto & Vaupel (1998), *The Force of Mortality at Ages 80 to 120*, Odense
-    University Press; Preston, Heuveline & Guillot (2001), *Demography*, ch. 9.
+    University Press; Preston, Heuveline & Guillot (2001), *Demography*, ch. 9; Vaupel, Manton &
+    Stallard (1979), *Demography* 16(3).
 
     Examples
     --------
@@ -140,8 +162,7 @@ def extend_mortality(
     check_rates("mx", mx)
     groups = groups_of(mx, "mx")
     first, grid = _extended(groups, from_age, to_age)
-    names, fixed_k = _LAWS[law]
-    fitted = _fitted(groups, fit_ages, len(names), law)
+    fitted = _fitted(groups, fit_ages, len(_LAWS[law][0]), law)
     if deaths is None and exposure is None:
         arrays = {"mx": mx}
         _check_above_zero(mx.isel(age=fitted))
@@ -155,46 +176,29 @@ def extend_mortality(
         arrays = {"deaths": deaths, "exposure": exposure}
         _check_events(mx, deaths, exposure, groups, fitted)
     middles = np.array(groups.lower)[fitted] + np.array(groups.width)[fitted] / 2
-    parameters: xr.DataArray = xr.apply_ufunc(
-        _fit,
-        *(_whole(array.isel(age=fitted)) for array in arrays.values()),
-        input_core_dims=[["age"]] * len(arrays),
-        output_core_dims=[["parameter"]],
-        join="exact",
-        vectorize=True,
-        dask="parallelized",
-        kwargs={"x": middles, "names": names, "fixed_k": fixed_k},
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"parameter": len(names)}},
-    )
-    found = {name: parameters.isel(parameter=n) for n, name in enumerate(names)}
-    known = xr.concat([a.isel(age=fitted).notnull().all("age") for a in arrays.values()], "of")
-    warn_findings(
-        "extend_mortality",
-        [
-            finding(
-                "no law found, or no deaths or exposure to fit it to",
-                found["b"].isnull() & known.all("of"),
-            ),
-            finding("the law does not rise with age", found["b"] <= 0),
-        ],
-    )
+    fits = [_whole(array.isel(age=fitted)) for array in arrays.values()]
+    parameters = _parameters(fits, middles, law)
+    found = _named(parameters, law)
     middle = np.array(grid.lower) + np.array((*grid.width[:-1], grid.width[-2])) / 2
-    x = xr.DataArray(middle[first:], dims="age")
-    k: Any = found.get("k", fixed_k)
-    rates: xr.DataArray = found.get("c", 0.0) + 1.0 / (k + np.exp(-found["b"] * x) / found["a"])
-    own = _bare(mx).isel(age=slice(0, first)).astype(np.float64)
-    own, rates = xr.broadcast(own, rates, exclude=["age"])
-    made: xr.DataArray = xr.concat([own, rates], dim="age", coords="minimal", compat="override")
-    made = made.transpose(*(dim for dim in mx.dims if dim != "age"), ...)
-    made = made.transpose(..., "sex", "age", missing_dims="ignore").rename("mx")
+    warn_findings("extend_mortality", _findings(fits, found, law, middle[-1]))
+    from migproj._kernels import closing as kernels
+
+    (made,) = apply(
+        kernels.replace_rates,
+        [
+            Input("mx", _whole(mx.isel(age=slice(0, first))), ("age",)),
+            Input("parameters", parameters, ("parameter",)),
+        ],
+        [Output("mx", ("age",), (len(grid),))],
+        middle[first:],
+        int(law == "quadratic"),
+    )
+    made = made.transpose(..., "sex", "age", missing_dims="ignore")
     batch = [dim for dim in made.dims if dim != "age"]
-    for name, values in found.items():
-        values.attrs = {"units": _UNITS[name]}
-        found[name] = values.transpose(*batch, missing_dims="ignore")
-    made = made.assign_coords(grid.coords()).assign_coords(found)
-    made.attrs = {"units": VARIABLES["mx"].units}
-    return made
+    found = {
+        name: values.transpose(*batch, missing_dims="ignore") for name, values in found.items()
+    }
+    return made.assign_coords(grid.coords()).assign_coords(found)
 
 
 def _bare(array: xr.DataArray) -> xr.DataArray:
@@ -285,88 +289,53 @@ def _check_events(
             )
 
 
-def _fit(*rows: _Floats, x: _Floats, names: tuple[str, ...], fixed_k: float) -> _Floats:
-    """The parameters `names` of one row: of rates, or of deaths and exposure."""
-    from scipy import optimize
+def _parameters(arrays: list[xr.DataArray], middles: _Floats, law: str) -> xr.DataArray:
+    """a, b, c and k of the law: of rates, or of deaths and exposure."""
+    from migproj._kernels import closing as kernels
 
-    missing = np.full(len(names), np.nan)
-    if not all(np.isfinite(row).all() for row in rows):
-        return missing
-    if len(rows) == 2:
-        counted = rows[1] > 0
-        deaths, exposure, x = rows[0][counted], rows[1][counted], x[counted]
-        m = np.maximum(deaths, 0.5) / exposure
-    else:
-        deaths, exposure, m = rows[0], None, rows[0]
-    if len(x) < len(names) or not deaths.any() or not (m > 0).all():
-        return missing
-    centre = x.mean()
-    start = _start(m, x - centre, names)
+    names, fixed_k = _LAWS[law]
+    terms = kernels.QUADRATIC if law == "quadratic" else 0
+    if law != "quadratic":
+        terms += kernels.MAKEHAM_TERM * ("c" in names)
+        terms += kernels.FREE_K * ("k" in names or "g" in names)
+    first, exposure = arrays[0], arrays[-1]
+    (parameters,) = apply(
+        kernels.fit_law,
+        [Input("mx", first, ("age",)), Input("exposure", exposure, ("age",))],
+        [Output("parameters", ("parameter",), (4,))],
+        middles,
+        terms,
+        fixed_k,
+        len(arrays) - 1,
+    )
+    return parameters
 
-    def residuals(theta: _Floats) -> tuple[_Floats, _Floats]:
-        mu, slopes = _law(theta, x - centre, names, fixed_k)
-        if exposure is None:
-            return np.log(mu / m), slopes / mu[:, None]
-        expected = exposure * mu
-        u = deaths / expected - 1.0
-        root = np.sqrt(_deviance(u))
-        return np.sqrt(expected) * u * root, -slopes * np.sqrt(exposure / mu)[:, None] / root[
-            :, None
-        ]
 
-    lowest = [0.0 if name in "ck" else -np.inf for name in names]
-    # Steps that overflow are taken back by the solver.
-    with np.errstate(all="ignore"):
-        result: Any = optimize.least_squares(
-            lambda theta: residuals(theta)[0],
-            start,
-            jac=lambda theta: residuals(theta)[1],
-            bounds=(lowest, np.inf),
-            x_scale="jac",
-            ftol=1e-15,
-            xtol=1e-15,
-            gtol=1e-15,
-            max_nfev=2000,
+def _named(parameters: xr.DataArray, law: str) -> dict[str, xr.DataArray]:
+    """The parameters by their names, with their units."""
+    a, b, c, k = (parameters.isel(parameter=n) for n in range(4))
+    of = {"a": a, "b": b, "c": c, "k": k}
+    if law == "gamma-gompertz":
+        of = {"a": a / (1.0 + k * a), "b": b, "g": k * b}
+    units = _QUADRATIC_UNITS if law == "quadratic" else _UNITS
+    made = {name: of[name].copy(deep=False) for name in _LAWS[law][0]}
+    for name, values in made.items():
+        values.attrs = {"units": units[name]}
+    return made
+
+
+def _findings(
+    fits: list[xr.DataArray], found: dict[str, xr.DataArray], law: str, oldest: float
+) -> list[str]:
+    """Of rows without a fit, and of laws that do not rise up to the oldest age."""
+    missing = found["b"].isnull()
+    rise = found["b"]
+    if law == "quadratic":
+        rise = rise + 2.0 * found["c"] * oldest
+    findings = [finding("the law does not rise with age", ~(rise > 0) & ~missing)]
+    if missing.chunks is None and bool(missing.any()):
+        known = xr.concat([array.notnull().all("age") for array in fits], "of").all("of")
+        findings.insert(
+            0, finding("no law found, or no deaths or exposure to fit it to", missing & known)
         )
-    if not result.success:
-        return missing
-    level, slope = result.x[:2]
-    return np.array([np.exp(level - slope * centre), slope, *result.x[2:]])
-
-
-def _start(m: _Floats, x: _Floats, names: tuple[str, ...]) -> _Floats:
-    """Level and slope by a log-linear regression, with c or k half of what it can be."""
-    third = []
-    if "c" in names:
-        third = [m.min() / 2]
-        m = m - third[0]
-    elif "k" in names:
-        third = [0.5 / m.max()]
-        m = m / (1.0 - third[0] * m)
-    level = np.log(m).mean()
-    return np.array([level, (x * np.log(m)).sum() / (x**2).sum(), *third])
-
-
-def _law(
-    theta: _Floats, x: _Floats, names: tuple[str, ...], fixed_k: float
-) -> tuple[_Floats, _Floats]:
-    """The rates of the law at x, and their derivatives by ln a, b and c or k."""
-    k = theta[2] if "k" in names else fixed_k
-    base = 1.0 / (k + np.exp(-theta[0] - theta[1] * x))
-    rise = base * (1.0 - k * base)
-    slopes = [rise, rise * x]
-    if "c" in names:
-        return base + theta[2], np.stack([*slopes, np.ones_like(x)], axis=1)
-    if "k" in names:
-        slopes.append(-(base**2))
-    return base, np.stack(slopes, axis=1)
-
-
-def _deviance(u: _Floats) -> _Floats:
-    """2 ((1 + u) ln(1 + u) - u) / u², of which u² and the deaths expected make the deviance."""
-    from scipy.special import xlog1py
-
-    small = np.abs(u) < _SMALL
-    safe = np.where(small, 1.0, u)
-    series = np.polynomial.polynomial.polyval(np.where(small, u, 0.0), _SERIES)
-    return np.where(small, series, 2.0 * (xlog1py(1.0 + safe, safe) - safe) / safe**2)
+    return findings

@@ -13,7 +13,6 @@ from migproj._checks import check_counts, check_dims
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, AgesLike, groups_of, regroup_ages
 from migproj.errors import SchemaError
-from migproj.survival import slices_of
 
 __all__ = ["graduate_ages"]
 
@@ -127,8 +126,8 @@ _PANELS: Final[dict[str, tuple[tuple[tuple[int, ...], ...], ...]]] = {
         ),
     ),
 }
-_CURVES: Final = {"monotone": "cubic-ends", "pchip": "pchip"}
-_METHODS: Final = ("monotone", "pchip", "uniform", *_PANELS, "pclm")
+_CURVES: Final = ("monotone", "pchip")
+_METHODS: Final = (*_CURVES, "uniform", *_PANELS, "pclm")
 #: Penalties tried, as common logarithms.
 _TRIAL: Final = np.arange(-2.0, 8.5, 0.5)
 
@@ -215,25 +214,29 @@ def graduate_ages(
         raise SchemaError(
             f"population: dim 'age': expected two closed groups or more, got {groups.labels}"
         )
-    people = population.isel(age=slice(closed))
-    if method in _CURVES:
-        single = _by_curve(people, groups, _CURVES[method])
-    elif method == "pclm":
-        single = _penalised(people, groups, penalty)
-    elif method == "grabill":
-        single = _grabill(people, groups)
-    else:
-        single = _weighted(people, groups, method)
-    lower = np.arange(groups.lower[0], int(groups.upper[closed - 1]))
-    made = AgeGroups(tuple(int(x) for x in lower), (1.0,) * len(lower))
+    lower = range(groups.lower[0], int(groups.upper[closed - 1]))
+    made = AgeGroups(tuple(lower), (1.0,) * len(lower))
     if groups.is_open:
-        oldest = population.isel(age=[-1]).drop_vars(["age", "age_width"], errors="ignore")
-        single = xr.concat(
-            [single, oldest], "age", coords="minimal", compat="override", join="exact"
-        )
         made = AgeGroups((*made.lower, groups.lower[-1]), (*made.width, np.inf))
+    if method in _CURVES:
+        single = _by_curve(population, groups, method)
+    elif method in ("pclm", "grabill"):
+        people = population.isel(age=slice(closed))
+        if method == "pclm":
+            single = _penalised(people, groups, penalty)
+        else:
+            single = _grabill(people, groups)
+        if groups.is_open:
+            oldest = population.isel(age=[-1]).drop_vars(["age", "age_width"], errors="ignore")
+            single = xr.concat(
+                [single, oldest], "age", coords="minimal", compat="override", join="exact"
+            )
+    else:
+        single = _weighted(population, groups, method)
     single = single.transpose(*population.dims, ...).assign_coords(made.coords())
-    findings = [finding("single years below 0", single < 0)]
+    findings = []
+    if method in _PANELS:
+        findings.append(finding("single years below 0", single < 0))
     if method == "pclm":
         findings.append(
             finding("no fit", single.isnull().any("age") & population.notnull().all("age"))
@@ -243,31 +246,40 @@ def graduate_ages(
     return single if ages is None else regroup_ages(single, ages)
 
 
-def _by_curve(people: xr.DataArray, groups: AgeGroups, curve: str) -> xr.DataArray:
-    """As slices against years of age, to the end of the last closed group."""
-    lower = np.arange(groups.lower[0], groups.upper[len(people["age"]) - 1])
-    plain = AgeGroups(tuple(int(x) for x in lower), (*(1.0,) * (len(lower) - 1), np.inf))
-    years = xr.Dataset(
-        {
-            "lx": ("age", np.ones(len(lower))),
-            "Tx": ("age", np.arange(len(lower), 0, -1, dtype=np.float64)),
-        },
-        plain.coords(),
+def _by_curve(population: xr.DataArray, groups: AgeGroups, method: str) -> xr.DataArray:
+    """Slices of the closed groups against years of age, and the open-ended group as it is."""
+    from migproj._kernels import survival as kernels
+
+    closed = len(groups) - groups.is_open
+    lower = np.array(groups.lower[:closed], dtype=np.int64) - groups.lower[0]
+    years = int(groups.upper[closed - 1]) - groups.lower[0]
+    ages = np.arange(years)
+    plain = xr.Dataset({"lx": ("age", np.ones(years)), "Tx": ("age", years - 1.0 * ages)})
+    (single,) = apply(
+        kernels.slices,
+        [
+            Input("population", population, ("age",)),
+            Input("lx", plain["lx"], ("age",)),
+            Input("Tx", plain["Tx"], ("age",)),
+        ],
+        [Output("population", ("age",), (years + groups.is_open,))],
+        *(lower, np.zeros(closed), np.ones(closed)),
+        *(ages, np.zeros(years), np.ones(years)),
+        {"monotone": kernels.CUBIC_ENDS, "pchip": kernels.PCHIP}[method],
     )
-    counts = people.drop_vars(["age", "age_width"], errors="ignore")
-    width = [*groups.width[: people.sizes["age"] - 1], np.inf]
-    wide = AgeGroups(groups.lower[: people.sizes["age"]], tuple(width))
-    return slices_of("population", counts.assign_coords(wide.coords()), years, lower, curve)
+    return single
 
 
 def _weighted(people: xr.DataArray, groups: AgeGroups, method: str) -> xr.DataArray:
+    """Of the closed groups, and the open-ended one as it is, if `people` has it."""
     from migproj._kernels import graduation as kernels
 
-    first, weights = _multipliers(people.sizes["age"], groups, method)
+    closed = len(groups) - groups.is_open
+    first, weights = _multipliers(closed, groups, method)
     (single,) = apply(
         kernels.weighted,
         [Input("population", people, ("age",))],
-        [Output("population", ("age",), (len(first),))],
+        [Output("population", ("age",), (len(first) + people.sizes["age"] - closed,))],
         first,
         weights,
     )

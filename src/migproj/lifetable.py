@@ -9,20 +9,34 @@ import numpy as np
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
-from migproj._checks import as_number, check_dims, check_numbers, check_rates, check_sexes, where
+from migproj._checks import (
+    as_number,
+    check_dims,
+    check_numbers,
+    check_rates,
+    check_ratio_at_birth,
+    check_sexes,
+    check_table,
+    check_weights,
+    where,
+)
 from migproj._diagnostics import finding, warn_findings
-from migproj.ages import AgeGroups, groups_of
+from migproj.ages import AgeGroups, closed_groups, groups_of
 from migproj.conventions import MALE, VARIABLES
 from migproj.errors import SchemaError
 
-__all__ = ["life_table"]
+__all__ = ["close_life_table", "death_rates", "life_table"]
+
 
 A0Rule: TypeAlias = Literal["coale-demeny", "andreev-kingkade"]
-AxRule: TypeAlias = Literal["greville", "half"]
+AxRule: TypeAlias = Literal["greville", "half", "un"]
+Family: TypeAlias = Literal["west", "north", "east", "south"]
 
 _A0_RULES: Final = {"coale-demeny": 1, "andreev-kingkade": 2}
-_AX_RULES: Final = {"greville": 1, "half": 2}
+_AX_RULES: Final = {"greville": 1, "half": 2, "un": 3}
+_FAMILIES: Final = ("west", "north", "east", "south")
 _COLUMNS: Final = ("ax", "qx", "lx", "dx", "Lx", "Tx", "ex")
+_TABLE: Final = ("mx", *_COLUMNS)
 _COUNTS: Final = ("n_qx_above_one", "n_mx_zero", "n_mx_high")
 
 
@@ -32,6 +46,9 @@ def life_table(
     a0: A0Rule | float | xr.DataArray = "coale-demeny",
     ax: AxRule | xr.DataArray = "greville",
     radix: float = 1.0,
+    family: Family | None = None,
+    q0: float | xr.DataArray | None = None,
+    sex_ratio_at_birth: float | xr.DataArray | None = None,
 ) -> xr.Dataset:
     r"""Period life table from death rates, abridged (0, 1-4, 5-9, ...) or by single years.
 
@@ -44,15 +61,24 @@ def life_table(
     a0 : {"coale-demeny", "andreev-kingkade"}, float or DataArray (...)
         Years lived in the first year of life by those who die in it: a rule by sex and m0,
         or given.
-    ax : {"greville", "half"} or DataArray (..., age)
+    ax : {"greville", "half", "un"} or DataArray (..., age)
         Years lived in the group by those who die in it. "greville" (UN WPP 2019): in groups
         wider than a year from age 15 to the last closed one, n/2 - n²/12 (m - k), where k is
         the growth of log m between the neighbouring groups' midpoints, at least 0.97 from age
-        45 on; n/2 elsewhere, and where a neighbour's rate is 0. "half": n/2. In both, age 0
-        follows `a0`, and ages 1-4 the Coale-Demeny rule by sex. An array is used as it is,
-        also in the first groups.
+        45 on; n/2 elsewhere, and where a neighbour's rate is 0. "un": the same formula from age
+        5 on; outside 0.4 n to 0.6 n, from age 10 on, that of a constant hazard. "half": n/2. In
+        all, age 0 follows `a0`, and ages 1-4 the Coale-Demeny rule by sex. An array is used as
+        it is, also in the first groups.
     radix : float, default 1.0
         Survivors at the first age.
+    family : {"west", "north", "east", "south"}, optional
+        Family of the Coale-Demeny rules, which then go by q0 instead of m0.
+    q0 : float or DataArray (...), optional
+        Probability of dying in the first year, where it is better known than m0, which is made
+        from it; `a0` then goes by q0.
+    sex_ratio_at_birth : float or DataArray (...), optional
+        Male births per female birth, for `mx` of both sexes together (without ``sex``): the
+        rules for the first years are weighted by it.
 
     Returns
     -------
@@ -82,9 +108,9 @@ def life_table(
     References
     ----------
     Preston, Heuveline & Guillot (2001), *Demography*, ch. 3 and table 3.3 (Coale-Demeny
-    West); Andreev & Kingkade (2015), *Demographic Research* 33(13), table 3-2; Greville (1943),
-    *Record of the American Institute of Actuaries* 32; UN (2019), *World Population Prospects
-    2019: Methodology*.
+    West); Coale & Demeny (1983), *Regional Model Life Tables and Stable Populations*; Andreev &
+    Kingkade (2015), *Demographic Research* 33(13), table 3-2; Greville (1943), *Record of the
+    American Institute of Actuaries* 32; UN (2019), *World Population Prospects 2019: Methodology*.
 
     Examples
     --------
@@ -109,18 +135,9 @@ def life_table(
     if not 0 < float(as_number("radix", radix)) < float("inf"):
         raise SchemaError(f"radix: expected survivors above 0 at the first age, got {radix!r}")
     if ax_rule:
-        _check_first_groups(groups)
-    given_a0 = as_number("a0", 0.0 if isinstance(a0, str) else a0)
-    _check_within("a0", given_a0, xr.DataArray(1.0))
-    given_ax = xr.DataArray([0.0], dims="age") if isinstance(ax, str) else ax
-    if not isinstance(ax, str):
-        check_dims("ax", given_ax, "age")
-        if groups_of(given_ax, "ax") != groups:
-            raise SchemaError(
-                f"ax: dim 'age': expected the groups of mx, {groups.labels}, got "
-                f"{groups_of(given_ax, 'ax').labels}"
-            )
-        _check_within("ax", given_ax, groups.coords()["age_width"])
+        _check_first_groups(groups, "mx")
+    infant = _infant(q0, groups)
+    given_a0, given_ax = _given(a0, ax, groups, "mx")
     abridged = len(groups) > 1 and groups.width[1] == 4
     needs_sex = ax_rule > 0 and groups.lower[0] == 0 and (a0_rule > 0 or abridged)
     from migproj._kernels import lifetable as kernels
@@ -130,9 +147,10 @@ def life_table(
         kernels.life_table,
         [
             Input("mx", mx, ("age",)),
-            Input("sex", _male(mx, needs_sex), dtype=np.int64),
+            Input("sex", _males("mx", mx, needs_sex, sex_ratio_at_birth)),
             Input("a0", given_a0),
             Input("ax", given_ax, ("age",)),
+            Input("q0", infant),
         ],
         [Output(name, ("age",), sizes) for name in _COLUMNS]
         + [Output(name, dtype=np.int64) for name in _COUNTS],
@@ -140,11 +158,18 @@ def life_table(
         np.array(groups.width),
         a0_rule,
         ax_rule,
+        _family(family),
+        int(q0 is not None),
         float(radix),
     )
     own = mx.astype(np.float64).transpose(..., "age").drop_vars("age_width", errors="ignore")
     own.attrs = {"units": VARIABLES["mx"].units}
-    table = xr.Dataset({"mx": own, **{str(array.name): array for array in results}})
+    made = {str(array.name): array for array in results}
+    if q0 is not None:
+        first = xr.DataArray(np.array(groups.lower) == 0, dims="age")
+        own = (made["dx"] / made["Lx"]).where(first, own.drop_vars("age"))
+        own = own.transpose(*made["ax"].dims).assign_attrs(units=VARIABLES["mx"].units)
+    table = xr.Dataset({"mx": own, **made})
     warn_findings(
         "life_table",
         [
@@ -154,6 +179,202 @@ def life_table(
         ],
     )
     return table.assign_coords(groups.coords())
+
+
+def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
+    r"""Life table whose last group is everyone from an age on.
+
+    Parameters
+    ----------
+    life_table : Dataset with ``mx``, ``ax``, ``qx``, ``lx``, ``dx``, ``Lx``, ``Tx``, ``ex``
+        As made by :func:`life_table`, all (..., age).
+    age : int
+        Lower bound of a group of the table, from which on the group is open-ended.
+
+    Returns
+    -------
+    Dataset
+        The same columns and counts, of the groups up to `age`. In the last one qx is 1, dx is
+        lx, Lx is Tx, ax is ex and mx is lx / Tx; nothing else changes.
+
+    Raises
+    ------
+    SchemaError
+        If the table lacks a variable, is not closed by an open-ended group, or has no group
+        that begins at `age`.
+
+    Notes
+    -----
+    The rate of the open-ended group is that of the table's stationary population, which gives
+    back the table. It is not that observed from `age` on, where the ages differ from stationary.
+
+    Examples
+    --------
+    >>> import migproj as mp, numpy as np, xarray as xr
+    >>> mx = xr.DataArray(4e-5 * np.exp(0.09 * np.arange(50.5, 111)), dims="age",
+    ...                   coords=mp.age_coords(range(50, 111)))
+    >>> table = mp.life_table(mx, a0=0.1)
+    >>> closed = mp.close_life_table(table, 85)
+    >>> closed.sizes["age"], float(closed["mx"][-1].round(4))
+    (36, 0.1442)
+    >>> bool(closed["ex"][0] == table["ex"][0])
+    True
+    """
+    check_table("life_table", life_table, *_TABLE)
+    groups = groups_of(life_table, "life_table")
+    if not groups.is_open or age not in groups.lower:
+        raise SchemaError(
+            f"age: expected a lower bound of a table with an open-ended last group, got {age!r} of "
+            f"{groups.labels[0]} to {groups.labels[-1]}"
+        )
+    last = groups.lower.index(age)
+    kept = life_table.isel(age=slice(0, last + 1))
+    wide = AgeGroups(groups.lower[: last + 1], (*groups.width[:last], float("inf")))
+    at = kept.isel(age=[last])
+    one = xr.ones_like(at["lx"]).where(at["lx"].notnull())
+    ends = {
+        "mx": at["lx"] / at["Tx"],
+        "ax": at["ex"],
+        "qx": one,
+        "dx": at["lx"],
+        "Lx": at["Tx"],
+    }
+    open_ended = xr.DataArray(np.arange(last + 1) == last, dims="age")
+    columns = {}
+    for name, end in ends.items():
+        column = kept[name]
+        end = end.isel(age=0).drop_vars(["age", "age_width"], errors="ignore")
+        made = column.where(~open_ended, end).transpose(*column.dims)
+        columns[name] = made.assign_attrs(column.attrs)
+    return kept.assign(columns).assign_coords(wide.coords())
+
+
+def death_rates(
+    *,
+    qx: xr.DataArray | None = None,
+    lx: xr.DataArray | None = None,
+    a0: A0Rule | float | xr.DataArray = "coale-demeny",
+    ax: AxRule | xr.DataArray = "greville",
+    family: Family | None = None,
+    sex_ratio_at_birth: float | xr.DataArray | None = None,
+) -> xr.DataArray:
+    r"""Death rates of which :func:`life_table` makes given probabilities of dying, or survivors.
+
+    Parameters
+    ----------
+    qx : DataArray (..., age)
+        Probabilities of dying in the group; in an open-ended last group they are not read.
+    lx : DataArray (..., age)
+        Instead of `qx`: survivors to the lower bounds of the groups, of any radix.
+    a0, ax, family, sex_ratio_at_birth
+        Rules, as :func:`life_table` takes them; `ax` given has the closed groups.
+
+    Returns
+    -------
+    DataArray "mx" (..., age)
+        Rates (1/year) of the closed groups: :func:`extend_mortality` adds the older ones.
+
+    Raises
+    ------
+    SchemaError
+        If not just one of `qx` and `lx` is given, if probabilities are not from 0 to 1, or
+        survivors rise with age.
+
+    Warns
+    -----
+    DataQualityWarning
+        Once a call, naming the labels, where no rates give the probabilities back by the rules
+        (these jump between two rates).
+
+    Notes
+    -----
+    .. math:: m_x = \frac{q_x}{n - (n - a_x) q_x}
+
+    where a rule that goes by rates is applied to the rates themselves, again and again until they
+    stand. The neighbour that "greville" and "un" lack beyond the last closed group has the rate to
+    which that of this group would grow as it grew from the one before; where another rate comes
+    to stand there, qx of the last group differs a little. With these two rules a missing value
+    makes all rates missing to whose ages they apply.
+
+    References
+    ----------
+    Preston, Heuveline & Guillot (2001), *Demography*, ch. 3.
+
+    Examples
+    --------
+    >>> import migproj as mp, xarray as xr
+    >>> lx = xr.DataArray([1.0, 0.9, 0.85, 0.84], dims="age",
+    ...                   coords={"sex": "female", **mp.age_coords(["0", "1-4", "5-9", "10+"])})
+    >>> mx = mp.death_rates(lx=lx)
+    >>> mx.round(4).values
+    array([0.1069, 0.0144, 0.0024])
+    """
+    qx = _probabilities(qx, lx)
+    groups = groups_of(qx, "qx")
+    a0_rule = _rule("a0", a0, _A0_RULES)
+    ax_rule = _rule("ax", ax, _AX_RULES)
+    if ax_rule:
+        _check_first_groups(groups, "qx")
+    given_a0, given_ax = _given(a0, ax, groups, "qx")
+    abridged = len(groups) > 1 and groups.width[1] == 4
+    needs_sex = ax_rule > 0 and groups.lower[0] == 0 and (a0_rule > 0 or abridged)
+    from migproj._kernels import lifetable as kernels
+
+    mx, unmatched = apply(
+        kernels.death_rates,
+        [
+            Input("qx", qx, ("age",)),
+            Input("sex", _males("qx", qx, needs_sex, sex_ratio_at_birth)),
+            Input("a0", given_a0),
+            Input("ax", given_ax, ("age",)),
+        ],
+        [Output("mx", ("age",), (len(groups),)), Output("n_unmatched", dtype=np.int64)],
+        np.array([*groups.lower, groups.upper[-1]], dtype=np.float64),
+        np.array([*groups.width, np.inf]),
+        a0_rule,
+        ax_rule,
+        _family(family),
+    )
+    warn_findings("death_rates", [finding("no rates give these probabilities back", unmatched > 0)])
+    return mx.assign_coords(groups.coords())
+
+
+def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataArray:
+    """Probabilities of dying in the closed groups."""
+    if (qx is None) == (lx is None):
+        raise SchemaError("qx, lx: expected one of them, got both or none")
+    if qx is not None:
+        check_dims("qx", qx, "age")
+        groups = groups_of(qx, "qx")
+        closed = closed_groups(groups)
+        made = qx.isel(age=slice(0, len(closed)))
+        check_weights("qx", made, "probabilities")
+        if made.chunks is None and bool((made > 1).any()):
+            raise SchemaError(f"qx: expected probabilities up to 1, got {float(made.max()):g}")
+    else:
+        assert lx is not None
+        check_dims("lx", lx, "age")
+        check_weights("lx", lx, "survivors")
+        closed = closed_groups(groups_of(lx, "lx"))
+        survivors = lx.isel(age=slice(0, len(closed) + 1)).drop_vars(
+            ["age", "age_width"], errors="ignore"
+        )
+        if survivors.sizes["age"] == len(closed):
+            raise SchemaError(
+                "lx: dim 'age': expected an open-ended last group, whose lower bound the last of "
+                f"those counted live to, got {closed.labels[-1]}"
+            )
+        now, after = survivors.isel(age=slice(0, -1)), survivors.isel(age=slice(1, None))
+        rising = after > now
+        if survivors.chunks is None and bool(rising.any()):
+            raise SchemaError(
+                "lx: expected survivors that do not rise with age, got more at the end of "
+                f"{'; '.join(where(rising.assign_coords(closed.coords()), rising.values))}"
+            )
+        made = 1.0 - after / now.where(now > 0)
+    if not closed.lower:
+        raise SchemaError("qx, lx: dim 'age': expected closed groups, got the open-ended one alone")
+    return made.assign_coords(closed.coords())
 
 
 def _rule(name: str, given: object, rules: Mapping[str, int]) -> int:
@@ -178,26 +399,83 @@ def _check_within(name: str, array: xr.DataArray, width: xr.DataArray) -> None:
             )
 
 
-def _check_first_groups(groups: AgeGroups) -> None:
+def _family(family: Family | None) -> int:
+    """The code of a family, 0 where there is none."""
+    if family is not None and family not in _FAMILIES:
+        raise SchemaError(f"family: expected one of {list(_FAMILIES)}, got {family!r}")
+    return 0 if family is None else 1 + _FAMILIES.index(family)
+
+
+def _given(
+    a0: A0Rule | float | xr.DataArray, ax: AxRule | xr.DataArray, groups: AgeGroups, whose: str
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """The a0 and ax that are given, checked; any where there are rules."""
+    given_a0 = xr.DataArray(0.0)
+    if not isinstance(a0, str):
+        given_a0 = as_number("a0", a0)
+        _check_within("a0", given_a0, xr.DataArray(1.0))
+    if isinstance(ax, str):
+        return given_a0, xr.DataArray([0.0], dims="age")
+    check_dims("ax", ax, "age")
+    if groups_of(ax, "ax") != groups:
+        raise SchemaError(
+            f"ax: dim 'age': expected the groups of {whose}, {groups.labels}, got "
+            f"{groups_of(ax, 'ax').labels}"
+        )
+    _check_within("ax", ax, groups.coords()["age_width"])
+    return given_a0, ax
+
+
+def _check_first_groups(groups: AgeGroups, whose: str) -> None:
     if groups.lower[0] == 0 and len(groups) > 1 and groups.width[0] != 1:
         raise SchemaError(
-            f"mx: dim 'age': expected single ages or the abridged groups 0, 1-4, 5-9, ..., got "
-            f"{groups.labels[:3]}; infants die early in a group of {groups.width[0]:g} years: "
+            f"{whose}: dim 'age': expected single ages or the abridged groups 0, 1-4, 5-9, ..., "
+            f"got {groups.labels[:3]}; infants die early in a group of {groups.width[0]:g} years: "
             "split it at age 1, or give ax for every group"
         )
 
 
-def _male(mx: xr.DataArray, needed: bool) -> xr.DataArray:
-    """1 for males, 0 for females, with the dim sex if `mx` has it."""
+def _infant(q0: float | xr.DataArray | None, groups: AgeGroups) -> xr.DataArray:
+    """Probabilities of dying in the first year, if they are given."""
+    if q0 is None:
+        return xr.DataArray(0.0)
+    infant = as_number("q0", q0)
+    if groups.lower[0] != 0 or groups.width[0] != 1:
+        raise SchemaError(
+            f"q0: expected with a first group of age 0 alone, got {groups.labels[0]}; leave q0 out"
+        )
+    check_numbers("q0", infant)
+    if infant.chunks is None and bool(((infant < 0) | (infant > 1)).any()):
+        raise SchemaError(
+            f"q0: expected probabilities from 0 to 1, got {float(infant.max()):g}; infant deaths "
+            "per 1,000 births are to be divided by 1,000"
+        )
+    return infant
+
+
+def _males(
+    name: str, mx: xr.DataArray, needed: bool, sex_ratio_at_birth: float | xr.DataArray | None
+) -> xr.DataArray:
+    """1 for males, 0 for females, with the dim sex if `mx` has it; or males' share of births."""
+    if sex_ratio_at_birth is not None:
+        if "sex" in mx.coords or "sex" in mx.dims:
+            raise SchemaError(
+                f"sex_ratio_at_birth: expected with both sexes together, got {name} by sex; leave "
+                "it out"
+            )
+        ratio = as_number("sex_ratio_at_birth", sex_ratio_at_birth)
+        check_ratio_at_birth("sex_ratio_at_birth", ratio)
+        return ratio / (1.0 + ratio)
     if "sex" not in mx.coords:
         if "sex" in mx.dims:
-            check_sexes("mx", mx, both=False)
+            check_sexes(name, mx, both=False)
         if needed:
             raise SchemaError(
-                "mx: expected a dim or scalar coordinate 'sex', got dims "
+                f"{name}: expected a dim or scalar coordinate 'sex', got dims "
                 f"{tuple(mx.dims)!r}: the rules for the first years of life depend on it; "
-                "mx.assign_coords(sex='female'), or give a0 (single years) or ax"
+                f"{name}.assign_coords(sex='female'), or sex_ratio_at_birth for both together, or "
+                "give a0 (single years) or ax"
             )
-        return xr.DataArray(0)
-    check_sexes("mx", mx, both=False)
-    return (mx["sex"] == MALE).astype(np.int64)
+        return xr.DataArray(0.0)
+    check_sexes(name, mx, both=False)
+    return (mx["sex"] == MALE).astype(np.float64)

@@ -231,9 +231,7 @@ def slices_of(
         [Output("population", ("age",), (len(lower),))],
         *located(table, bounds),
         *located(table, lower),
-        {"spline": kernels.NOT_A_KNOT, "pchip": kernels.PCHIP, "cubic-ends": kernels.CUBIC_ENDS}[
-            interpolation
-        ],
+        {"spline": kernels.NOT_A_KNOT, "pchip": kernels.PCHIP}[interpolation],
     )
     return slices
 

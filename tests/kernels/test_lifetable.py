@@ -103,7 +103,7 @@ def test_life_table_gathers_rows_and_scatters_results():
     rng = np.random.default_rng(3)
     n, lower = 7, [0, 1, 5, 10, 15, 20, 25, 45, 50]
     groups = reference.age_groups(lower)
-    mx, male = np.array([gompertz(rng, lower) for _ in range(3)]), np.array([1, 0])
+    mx, male = np.array([gompertz(rng, lower) for _ in range(3)]), np.array([1.0, 0.0])
     a0, ax_in = np.array([0.1, 0.3]), np.zeros((1, 1))
     mx_row, male_row = reference.picks(rng, n, 3), reference.picks(rng, n, 2)
     a0_row, ax_row, out_row = reference.picks(rng, n, 2), np.zeros(n, dtype=int), rng.permutation(n)
@@ -112,11 +112,14 @@ def test_life_table_gathers_rows_and_scatters_results():
     run(
         kernels.life_table,
         n,
-        *(mx, mx_row, male, male_row, a0, a0_row, ax_in, ax_row, *outs, *counts, out_row),
+        *(mx, mx_row, male, male_row, a0, a0_row, ax_in, ax_row),
+        *(np.zeros(1), ax_row, *outs, *counts, out_row),
         np.array(lower, dtype=float),
         np.array([high - low for low, high in groups]),
         kernels.GIVEN,
         kernels.GREVILLE,
+        0,
+        0,
         2.0,
     )
     for b in range(n):

@@ -19,14 +19,15 @@ _SECTIONS = 30
 def weighted(
     lo: int,
     hi: int,
-    counts: FloatArray,  # (rows, groups)
+    counts: FloatArray,  # (rows, groups and more)
     counts_row: IntArray,
-    out: FloatArray,  # (rows, ages)
+    out: FloatArray,  # (rows, ages and what counts has more)
     out_row: IntArray,
     first: IntArray,  # (ages): the first group that counts for an age
     weights: FloatArray,  # (ages, groups that count)
 ) -> None:
-    """Sums of neighbouring groups, each with its weight."""
+    """Sums of neighbouring groups, each with its weight; what is beyond them stays as it is."""
+    more = out.shape[1] - first.size
     for b in range(lo, hi):
         source = counts_row[b]
         target = out_row[b]
@@ -37,6 +38,8 @@ def weighted(
                 if weights[i, k] != 0.0:
                     total += weights[i, k] * counts[source, first[i] + k]
             out[target, i] = total
+        for k in range(more):
+            out[target, first.size + k] = counts[source, counts.shape[1] - more + k]
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Survival ratios of life tables and of censuses."""
+"""Survival ratios of life tables and of censuses, and what lies between the ages of a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from migproj._jit import FloatArray, IntArray, helper, kernel
 NOT_A_KNOT = 0
 PCHIP = 1
 CUBIC_ENDS = 2
+
+# Abridged tables by single years: the least share of survivors, hazard and share of a group's
+# deaths that the curve is made of, steps of a tilt, and the steepest one.
+_FEWEST = 1e-300
+_LEAST_HAZARD = 1e-10
+_LEAST_DEATHS = 1e-6
+_ROUNDS = 200
+_STEEPEST = 200.0
 
 
 @helper
@@ -196,13 +204,13 @@ def _filter(x: FloatArray, y: FloatArray, count: int, slope: FloatArray) -> None
 def slices(
     lo: int,
     hi: int,
-    counts: FloatArray,  # (rows, groups): persons, the last group open-ended
+    counts: FloatArray,  # (rows, groups and more): persons, the last group the oldest
     counts_row: IntArray,
     lx: FloatArray,  # (rows, table ages)
     lx_row: IntArray,
     Tx: FloatArray,  # (rows, table ages)
     Tx_row: IntArray,
-    out: FloatArray,  # (rows, slices)
+    out: FloatArray,  # (rows, slices and what counts has more)
     out_row: IntArray,
     knot: IntArray,  # (groups): as in survival_ratios, of the lower bounds of the groups
     part: FloatArray,
@@ -214,7 +222,8 @@ def slices(
 ) -> None:
     """Persons between ages: people of an age and over, by person-years lived beyond it.
 
-    In a closed stationary population the two are in proportion, whatever its age groups.
+    In a closed stationary population the two are in proportion, whatever its age groups. Counts
+    beyond the groups stay what they are, beyond the slices.
     """
     groups = knot.size
     count = groups + 1
@@ -245,6 +254,7 @@ def slices(
             _slopes(x, y, work, count, int(curve == CUBIC_ENDS), slope)
             _filter(x, y, count, slope)
         older = 0.0
+        j = 0
         for k in range(at_knot.size):
             g = at_knot.size - 1 - k
             i = at_knot[g]
@@ -253,7 +263,9 @@ def slices(
                 beyond = _between(
                     Tx[rt, i], Tx[rt, i + 1], lx[rl, i], lx[rl, i + 1], at_part[g], at_width[g]
                 )
-            j = 0
+            # From where the older slice was: it is the one before, or the same.
+            while j > 0 and beyond < x[j]:
+                j -= 1
             while j < count - 2 and beyond >= x[j + 1]:
                 j += 1
             h = x[j + 1] - x[j]
@@ -263,3 +275,169 @@ def slices(
             people += p * p * ((1.0 + 2.0 * rest) * y[j + 1] - rest * h * slope[j + 1])
             out[out_row[b], g] = people - older
             older = people
+        for k in range(counts.shape[1] - groups):
+            out[out_row[b], at_knot.size + k] = counts[rc, groups + k]
+
+
+@kernel
+def single_years(
+    lo: int,
+    hi: int,
+    lx_of: FloatArray,  # (rows, groups): columns of the table by groups
+    lx_row: IntArray,
+    dx_of: FloatArray,
+    dx_row: IntArray,
+    ax_of: FloatArray,
+    ax_row: IntArray,
+    Lx_of: FloatArray,
+    Lx_row: IntArray,
+    Tx_of: FloatArray,
+    Tx_row: IntArray,
+    mx: FloatArray,  # outputs (rows, years + 1): the last one is the open-ended group
+    ax: FloatArray,
+    qx: FloatArray,
+    lx: FloatArray,
+    dx: FloatArray,
+    Lx: FloatArray,
+    Tx: FloatArray,
+    ex: FloatArray,
+    out_row: IntArray,
+    offsets: IntArray,  # (groups): group g is the years offsets[g]:offsets[g + 1]
+) -> None:
+    """Deaths of each group's years with its mean age at death; lx and Tx of the groups kept."""
+    groups = offsets.size
+    years = offsets[groups - 1]
+    count = groups - 1
+    weight = np.empty(years)
+    # ln of the cumulated hazard by ln of the years since the first age, which is no knot.
+    x = np.empty(count)
+    y = np.empty(count)
+    slope = np.empty(count)
+    work = np.empty(count)
+    for g in range(1, groups):
+        x[g - 1] = math.log(offsets[g])
+    for b in range(lo, hi):
+        rl = lx_row[b]
+        rd = dx_row[b]
+        ra = ax_row[b]
+        rL = Lx_row[b]
+        rT = Tx_row[b]
+        o = out_row[b]
+        born = lx_of[rl, 0]
+        whole = 0.0
+        for g in range(groups):
+            whole += lx_of[rl, g] + dx_of[rd, g] + ax_of[ra, g] + Lx_of[rL, g] + Tx_of[rT, g]
+        if math.isnan(whole):
+            for out in (mx, ax, qx, lx, dx, Lx, Tx, ex):
+                for i in range(years + 1):
+                    out[o, i] = math.nan
+            continue
+        for g in range(1, groups):
+            share = max(lx_of[rl, g] / born, _FEWEST)
+            y[g - 1] = math.log(max(-math.log(share), _LEAST_HAZARD))
+        if count < 4:
+            _monotone_slopes(x, y, count, slope)
+        else:
+            _slopes(x, y, work, count, 0, slope)
+            _filter(x, y, count, slope)
+        for g in range(groups - 1, -1, -1):
+            first = offsets[g]
+            alive = lx_of[rl, g]
+            dead = dx_of[rd, g]
+            a = ax_of[ra, g]
+            if g == groups - 1 or offsets[g + 1] == first + 1:
+                lx[o, first] = alive
+                dx[o, first] = dead
+                ax[o, first] = a
+                Lx[o, first] = Lx_of[rL, g]
+                Tx[o, first] = Tx_of[rT, g]
+            else:
+                n = offsets[g + 1] - first
+                half = 0.5 if 0.5 < a < n - 0.5 else a / n
+                older = 1.0 if g == 0 else math.exp(-math.exp(y[g - 1]))
+                for k in range(n):
+                    before = older
+                    older = _alive(x, y, slope, g, first + k + 1)
+                    weight[k] = max(before - older, 0.0)
+                _lift(weight, n)
+                _tilt(weight, n, a - half)
+                for k in range(n):
+                    lx[o, first + k] = alive
+                    dx[o, first + k] = dead * weight[k]
+                    ax[o, first + k] = half
+                    after = alive - dx[o, first + k]
+                    # The survivors to the next group are its own, to the last digit.
+                    if k == n - 1:
+                        after = lx_of[rl, g + 1]
+                        dx[o, first + k] = alive - after
+                    Lx[o, first + k] = after + half * dx[o, first + k]
+                    alive = after
+                total = Tx_of[rT, g + 1]
+                for k in range(n - 1, 0, -1):
+                    total += Lx[o, first + k]
+                    Tx[o, first + k] = total
+                Tx[o, first] = Tx_of[rT, g]
+        for i in range(years + 1):
+            mx[o, i] = dx[o, i] / Lx[o, i]
+            qx[o, i] = dx[o, i] / lx[o, i]
+            ex[o, i] = Tx[o, i] / lx[o, i]
+
+
+@helper
+def _alive(x: FloatArray, y: FloatArray, slope: FloatArray, g: int, year: int) -> float:
+    """Survivors to a year within group g, by the curve; by a constant hazard in the first group."""
+    if g == 0:
+        return math.exp(-math.exp(y[0] + math.log(year) - x[0]))
+    h = x[g] - x[g - 1]
+    p = (math.log(year) - x[g - 1]) / h
+    rest = 1.0 - p
+    value = rest * rest * ((1.0 + 2.0 * p) * y[g - 1] + p * h * slope[g - 1])
+    value += p * p * ((1.0 + 2.0 * rest) * y[g] - rest * h * slope[g])
+    return math.exp(-math.exp(value))
+
+
+@helper
+def _lift(weight: FloatArray, n: int) -> None:
+    """See that no year is without deaths, so that the weights can have any mean."""
+    total = 0.0
+    for k in range(n):
+        total += weight[k]
+    for k in range(n):
+        weight[k] = max(weight[k], _LEAST_DEATHS * total) if total > 0.0 else 1.0
+
+
+@helper
+def _tilt(weight: FloatArray, n: int, mean: float) -> None:
+    """Multiply weights by exp(tilt k), for k = 0, ..., n - 1 of that mean, and sum them to 1."""
+    low = -_STEEPEST
+    high = _STEEPEST
+    tilt = 0.0
+    for _ in range(_ROUNDS):
+        top = max(0.0, tilt * (n - 1))
+        total = 0.0
+        one = 0.0
+        two = 0.0
+        for k in range(n):
+            w = weight[k] * math.exp(tilt * k - top)
+            total += w
+            one += k * w
+            two += k * k * w
+        got = one / total
+        if not got - mean < 0.0:
+            high = tilt
+        else:
+            low = tilt
+        step = (mean - got) / (two / total - got * got)
+        after = tilt + step
+        if not low < after < high:
+            after = 0.5 * (low + high)
+        if abs(got - mean) <= 1e-15 * n or after == tilt or math.isnan(got):
+            break
+        tilt = after
+    top = max(0.0, tilt * (n - 1))
+    total = 0.0
+    for k in range(n):
+        weight[k] *= math.exp(tilt * k - top)
+        total += weight[k]
+    for k in range(n):
+        weight[k] /= total
