@@ -9,13 +9,12 @@ from migproj.births import births_between, births_from_rates
 from migproj.closing import extend_mortality
 from migproj.corrections import correct_coverage, scale_mortality, transfer_ages
 from migproj.dates import decimal_year, interval_years
-from migproj.decomposition import abridge_life_table, decompose_life_expectancy
-from migproj.distribution import distribute_flows, distribute_migration, regroup_schedule
 from migproj.decomposition import (
     abridge_life_table,
     decompose_life_expectancy,
     single_year_life_table,
 )
+from migproj.distribution import distribute_flows, distribute_migration, regroup_schedule
 from migproj.errors import (
     AlignmentError,
     DataQualityWarning,
@@ -30,13 +29,10 @@ from migproj.flowtables import regroup_flows
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
 from migproj.leecarter import forecast_lee_carter, lee_carter
-from migproj.lifetable import life_table
+from migproj.lifetable import close_life_table, death_rates, life_table
 from migproj.migrationmodels import model_migration_schedule
 from migproj.mirror import emigrants, fill_stocks, reconcile_reports
 from migproj.modelfamilies import model_life_table
-from migproj.modeltables import log_quadratic
-from migproj.lifetable import close_life_table, death_rates, life_table
-from migproj.modeltables import brass_logit, fit_brass_logit, log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.openage import redistribute_open_group
