@@ -160,3 +160,29 @@ def test_india_1921_1931(reference):
             assert float(found.sel(estimator=method)) == pytest.approx(
                 getattr(row, f"net_{method}"), abs=0.006
             )
+
+
+@pytest.mark.parametrize(
+    ("table", "sex", "rules", "printed_m", "printed_e"),
+    [
+        ("PAS_LTPOPDTH", "male", {"ax": "half", "family": "north", "q0": 0.1}, 0.0, 0.005),
+        ("UN1982_p34", "male", {}, 5e-6, 5e-4),
+        ("Mortpak1988_p82", "female", {}, 5e-6, 5e-4),
+    ],
+)
+def test_life_tables_of_the_united_nations_and_the_census_bureau(
+    reference, table, sex, rules, printed_m, printed_e
+):
+    """Expectations of life as printed: PAS LTPOPDTH from deaths and people, to 0.01 year (Arriaga
+    1994); UN (1982), p. 34, and UN (1988), p. 82, from rates printed to five decimals, between
+    those of the lowest and of the highest rates that print so."""
+    frame = pd.read_csv(reference / "demotools/lifetable/abridged_in.csv")
+    rows = frame[frame["dataset"] == table]
+    mx = xr.DataArray(rows["nMx"].to_numpy(), dims="age", coords=mp.age_coords(rows["age"]))
+    low, high = (
+        mp.life_table((mx + error).assign_coords(sex=sex), **rules)["ex"].values
+        for error in (printed_m, -printed_m)
+    )
+    printed = rows["ex_published"].to_numpy()
+    assert (printed >= low - printed_e).all()
+    assert (printed <= high + printed_e).all()
