@@ -313,7 +313,7 @@ def _by_accounting(
     vital: Mapping[str, xr.DataArray],
     prior: xr.DataArray | None,
     rules: _Rules,
-) -> xr.Dataset:
+) -> dict[str, xr.DataArray]:
     from migproj._kernels import flows as kernels
 
     n = start.sizes["country"]
@@ -337,16 +337,15 @@ def _by_accounting(
         rules.tolerance,
         rules.limit,
     )
-    account = xr.Dataset({str(array.name): array for array in made})
-    places = dict.fromkeys(_STOCK, start["country"].values)
-    _check_faults(account, start["country"].values)
-    account = account.assign_coords(places)
-    given = prior is not None
+    account = {str(array.name): array for array in made}
+    places = start["country"].values
+    _check_faults(account, places)
+    here = {name: account[name].assign_coords(birthplace=places) for name in ("before", "after")}
     flows, stayers, times, error, fault, place = apply(
         kernels.fill,
         [
-            Input("before", account["before"], ("country",)),
-            Input("after", account["after"], ("country",)),
+            Input("before", here["before"], ("country",)),
+            Input("after", here["after"], ("country",)),
             Input("prior", _prior(prior, start), _FLOW),
         ],
         [
@@ -354,39 +353,46 @@ def _by_accounting(
             Output("stayers", ("country",), (n,)),
             *(Output(name, dtype=_type_of(name)) for name in scalars if name[:2] != "n_"),
         ],
-        given,
+        prior is not None,
         rules.weight,
         rules.tolerance,
         rules.limit,
     )
-    _check_faults(
-        xr.Dataset({"fault": fault, "place": place, "margin_error": error}),
-        start["country"].values,
-    )
-    result = xr.Dataset({"flows": flows, "stayers": stayers})
-    for name in parts[2:]:
-        result[name] = account[name]
-    fitted = {"start": account["before"] + account["deaths"] + account["to_outside"] - start}
-    fitted["end"] = account["after"] + account["births"] + account["from_outside"] - end
-    for name, change in fitted.items():
-        closed = rules.system == _SYSTEMS["closed"]
-        result[f"adjustment_{name}"] = change if closed else change.where(change.isnull(), 0.0)
-    result["iterations"] = account["iterations"] + times.max("birthplace")
-    worst = error.max("birthplace", skipna=False)
-    result["margin_error"] = np.maximum(account["margin_error"], worst)
-    result["n_births_spread"] = account["n_births_spread"]
+    _check_faults({"fault": fault, "place": place, "margin_error": error}, places)
     if rules.births == _BIRTHS["native"]:
-        spread = account["births"].where(~_home(start), 0.0).sum("birthplace") > 0
+        spread = account["births"].where(xr.DataArray(~np.eye(n, dtype=bool), dims=_STOCK), 0.0)
+        spread = (spread.sum("birthplace") > 0).assign_coords(country=places)
         what = "births spread over birthplaces, for there are fewer natives at the end,"
         warn_findings("flows_from_stocks", [finding(what, spread)])
-    return result
+    closed = rules.system == _SYSTEMS["closed"]
+    sides = (("start", start, "deaths", "to_outside"), ("end", end, "births", "from_outside"))
+    fitted = {}
+    for name, stock, off, outside in sides:
+        given = stock.drop_vars(list(stock.coords))  # labels are those of the account
+        used = account["before" if name == "start" else "after"]
+        change = used + account[off] + account[outside] - given
+        fitted[f"adjustment_{name}"] = change if closed else change.where(change.isnull(), 0.0)
+    worst = xr.concat([account["margin_error"], error.max("birthplace", skipna=False)], "_fit").max(
+        "_fit", skipna=False
+    )
+    return {
+        "flows": flows,
+        "stayers": stayers,
+        **{name: account[name] for name in parts[2:]},
+        **fitted,
+        "iterations": account["iterations"] + times.max("birthplace"),
+        "margin_error": worst,
+        "n_births_spread": account["n_births_spread"],
+    }
 
 
 def _type_of(name: str) -> type[np.float64] | type[np.int64]:
     return np.float64 if name == "margin_error" else np.int64
 
 
-def _by_difference(start: xr.DataArray, end: xr.DataArray, returns: bool) -> xr.Dataset:
+def _by_difference(
+    start: xr.DataArray, end: xr.DataArray, returns: bool
+) -> dict[str, xr.DataArray]:
     """Growth of people abroad as moves from their birthplace, and decline as moves back to it."""
     change = (end - start).where(~_home(start), 0.0)
     away = {"birthplace": "origin", "country": "destination"}
@@ -394,10 +400,12 @@ def _by_difference(start: xr.DataArray, end: xr.DataArray, returns: bool) -> xr.
     flows = change.clip(0.0).rename(away)
     if returns:
         flows = flows + (-change).clip(0.0).rename(back)
-    return xr.Dataset({"flows": flows, "n_negative": (change < 0).sum(_STOCK)})
+    return {"flows": flows, "n_negative": (change < 0).sum(_STOCK)}
 
 
-def _by_rates(start: xr.DataArray, end: xr.DataArray, total: xr.DataArray | None) -> xr.Dataset:
+def _by_rates(
+    start: xr.DataArray, end: xr.DataArray, total: xr.DataArray | None
+) -> dict[str, xr.DataArray]:
     if total is not None:
         abroad = start.where(~_home(start), 0.0)
         everyone = abroad.sum(_STOCK, skipna=False)
@@ -406,7 +414,7 @@ def _by_rates(start: xr.DataArray, end: xr.DataArray, total: xr.DataArray | None
         )
         flows = total * (abroad / everyone)
         flows = flows.rename(birthplace="origin", country="destination")
-        return xr.Dataset({"flows": flows, "n_negative": (flows < 0).sum(_FLOW)})
+        return {"flows": flows, "n_negative": (flows < 0).sum(_FLOW)}
     # Stocks with birthplaces as rows: the matrix G of end = start G, times who can move.
     growth = xr.apply_ufunc(
         _solved,
@@ -425,7 +433,7 @@ def _by_rates(start: xr.DataArray, end: xr.DataArray, total: xr.DataArray | None
     flows = (growth * exposed).where(growth["origin"] != growth["destination"], 0.0)
     count = (flows < 0).sum(_FLOW)
     warn_findings("flows_from_stocks", [finding("negative flows", flows < 0)])
-    return xr.Dataset({"flows": flows, "n_negative": count})
+    return {"flows": flows, "n_negative": count}
 
 
 def _solved(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -442,18 +450,19 @@ def _solved(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.where(known[..., None, None], solved, np.nan)
 
 
-def _labelled(result: xr.Dataset, start: xr.DataArray, end: xr.DataArray) -> xr.Dataset:
+def _labelled(
+    made: Mapping[str, xr.DataArray], start: xr.DataArray, end: xr.DataArray
+) -> xr.Dataset:
     """With labels, units, the period, and dims in their order."""
     places = start["country"].values
-    dims = [*_FLOW, *_STOCK]
-    labels = {dim: places for dim in dims if dim in result.dims}
-    last = ("sex", "age")
-    result = result.assign_coords(labels)
-    for name, array in result.items():
-        known = VARIABLES[str(name)]
+    arrays = {}
+    for name, array in made.items():
+        known = VARIABLES[name]
         units = "persons per period" if known.dims == ("sex", "age") else known.units
-        order = [d for d in ("origin", "destination", *_STOCK, *last) if d in array.dims]
-        result[name] = array.transpose(..., *order).assign_attrs(units=units)
+        order = [d for d in (*_FLOW, *_STOCK, "sex", "age") if d in array.dims]
+        arrays[name] = array.transpose(..., *order).assign_attrs(units=units)
+    labels = {d: places for d in (*_FLOW, *_STOCK) if any(d in a.dims for a in arrays.values())}
+    result = xr.Dataset(arrays).assign_coords(labels)
     began, ended = instant_of(start, "start"), instant_of(end, "end")
     if began is None or ended is None:
         return result
@@ -596,7 +605,7 @@ def _check_growth(
     )
 
 
-def _check_faults(account: xr.Dataset, places: npt.NDArray[Any]) -> None:
+def _check_faults(account: Mapping[str, xr.DataArray], places: npt.NDArray[Any]) -> None:
     """Raise if a kernel found an account that cannot be closed."""
     fault = account["fault"]
     if fault.chunks is not None or not bool((fault > 0).any()):

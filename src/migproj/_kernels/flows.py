@@ -395,12 +395,12 @@ def accounts(
 
 
 @helper
-def _uniform(
-    rows: FloatArray, columns: FloatArray, row: FloatArray, i: int, share: float, total: float
-) -> None:
-    """Add to a row of flows its part of the table with these margins and no other structure."""
-    each = share * rows[i] / total if total > 0.0 else 0.0
-    if each != 0.0:
+def _uniform(row: FloatArray, each: float, columns: FloatArray, anew: bool) -> None:
+    """A row of the table with margins and no other structure; or add it to what is there."""
+    if anew:
+        for j in range(uintp(columns.size)):
+            row[j] = each * columns[j]
+    elif each != 0.0:
         for j in range(uintp(columns.size)):
             row[j] += each * columns[j]
 
@@ -443,10 +443,12 @@ def fill(
         error[o] = 0.0
         fault[o] = NOTHING
         place[o] = 0
+        anew = not given
         for i in range(n):
             stayers[o, i] = 0.0
-            for j in range(uintp(n)):
-                flows[o, i, j] = 0.0
+            if given:
+                for j in range(uintp(n)):
+                    flows[o, i, j] = 0.0
         for part in range(2):
             share = weight if part == 0 else 1.0 - weight
             if share == 0.0:
@@ -464,7 +466,9 @@ def fill(
                 # Who moves where by chance: the table of its margins, without any iteration.
                 error[o] = max(error[o], abs(total - other))
                 for i in range(n):
-                    _uniform(rows, columns, flows[o, i], i, share, total)
+                    each = share * rows[i] / total if total > 0.0 else 0.0
+                    _uniform(flows[o, i], each, columns, anew)
+                anew = False
                 continue
             height = 0
             width = 0
