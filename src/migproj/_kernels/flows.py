@@ -36,7 +36,7 @@ END_UNMET = 6
 OUTSIDE_ABOVE = 7
 FLOWS_UNMET = 8
 
-#: What rounding may leave of a cell that is taken off whole.
+#: What rounding may leave of a cell that is taken off whole, as a share of all people.
 _ROUNDING = 1e-12
 
 
@@ -159,12 +159,16 @@ def _spread(totals: FloatArray, stock: FloatArray, spread: FloatArray, axis: int
 def _take(stock: FloatArray, off: FloatArray) -> tuple[int, int]:
     """Take some people off a stock. Returns the first cell with too few, or -1 and -1.
 
-    Fewer than none by rounding are none.
+    Fewer than none by the rounding of all of them are none.
     """
+    people = 0.0
+    for c in range(stock.shape[0]):
+        for k in range(stock.shape[0]):
+            people += stock[c, k]
     for c in range(stock.shape[0]):
         for k in range(stock.shape[0]):
             left = stock[c, k] - off[c, k]
-            if left < -_ROUNDING * stock[c, k]:
+            if left < -_ROUNDING * people:
                 return c, k
             stock[c, k] = max(left, 0.0)
     return -1, -1
@@ -340,9 +344,9 @@ def accounts(
     came: FloatArray,  # who came from there
     iterations: IntArray,  # outputs (rows)
     error: FloatArray,
-    spread: IntArray,  # countries with more births than natives at the end
     fault: IntArray,  # codes above
     place: IntArray,  # a country, or after all of them a birthplace
+    spread: IntArray,  # countries with more births than natives at the end
     out_row: IntArray,
     birth_rule: int,  # codes above
     death_rule: int,
