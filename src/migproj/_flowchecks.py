@@ -123,7 +123,7 @@ _FAULTS: Final = {
 
 def check_options(method: str, options: Mapping[str, Any]) -> None:
     """Options are of those known, and of those the method reads."""
-    if method not in _READS:
+    if method not in list(_READS):
         raise SchemaError(f"method: expected one of {list(_READS)}, got {method!r}")
     for name, able in (
         ("system", SYSTEMS),
@@ -132,7 +132,7 @@ def check_options(method: str, options: Mapping[str, Any]) -> None:
         ("death_adjustment", DEATHS),
         ("balance", BALANCES),
     ):
-        if options[name] not in able:
+        if options[name] not in list(able):
             raise SchemaError(f"{name}: expected one of {list(able)}, got {options[name]!r}")
         if name not in _READS[method] and options[name] != next(iter(able)):
             raise SchemaError(f"{name}: method {method!r} does not read it; leave it out")
