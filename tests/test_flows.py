@@ -238,6 +238,7 @@ def says(error, *parts):
     ("options", "parts"),
     [
         ({"method": "abel"}, ["method: expected one of", "'abel'"]),
+        ({"method": ["dennett"]}, ["method: expected one of", "dennett"]),
         ({"system": "half"}, ["system: expected one of", "'half'"]),
         ({"method": "dennett"}, ["total: expected how many move"]),
         ({"total": 5.0}, ["total: method 'demographic-accounting' does not read it"]),

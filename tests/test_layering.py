@@ -47,6 +47,8 @@ FLOW = [
     ["world"],
     ["mirror"],
     ["fitting", "flows"],
+    ["_flowchecks", "fitting"],
+    ["flows"],
     ["intensity"],
     ["ageheaping", "ageratios", "flowaccounts", "flowtables"],
     ["agequality"],

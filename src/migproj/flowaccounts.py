@@ -256,7 +256,7 @@ def flow_components(
     out = flows.sum("destination", skipna=False).rename(origin="country")
     kept = 1.0 - out / expected.where(expected > 0)
     _check_enough(kept)
-    hazard = xr.DataArray(-np.log(kept)) / years
+    hazard = xr.DataArray(np.log(1.0 / kept)) / years  # 0, not -0, where nobody leaves
     if "age" in hazard.dims:
         older = hazard.shift(age=-1)
         closed = xr.DataArray(np.arange(hazard.sizes["age"]) < hazard.sizes["age"] - 1, dims="age")

@@ -11,105 +11,33 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
-from migproj._checks import (
-    as_number,
-    check_counts,
-    check_dims,
-    check_labels_match,
-    check_labels_of,
-    check_lacks,
-    check_same_places,
-    check_weights,
-    where,
-)
+from migproj._checks import as_number, check_weights
 from migproj._diagnostics import finding, warn_findings
+from migproj._flowchecks import (
+    BALANCES,
+    BIRTHS,
+    DEATHS,
+    FLOW,
+    STAYERS,
+    STOCK,
+    SYSTEMS,
+    check_faults,
+    check_growth,
+    check_options,
+    check_stocks,
+    positive,
+    prior_of,
+    vital_counts,
+)
 from migproj.conventions import VARIABLES
 from migproj.dates import instant_of, interval_years
 from migproj.errors import SchemaError
 
 __all__ = ["flows_from_stocks"]
 
-_STOCK: Final = ("country", "birthplace")
-_FLOW: Final = ("origin", "destination")
-# Codes of the kernel.
-_SYSTEMS: Final = {"closed": 0, "open": 1, "open-crossed": 2}
-_BIRTHS: Final = {"native": 0, "proportional": 1}
-_DEATHS: Final = {"proportional": 0, "accounting": 1}
-_BALANCES: Final = {"before": 0, "after": 1}
-#: Weight of the fewest movers.
-_STAYERS: Final = {"quasi-independence": 1.0, "independence": 0.0}
 _ACCOUNTING: Final = ("demographic-accounting", "pseudo-bayesian")
-#: What each method reads beside the stocks.
-_READS: Final[dict[str, tuple[str, ...]]] = {
-    "demographic-accounting": (
-        "births",
-        "deaths",
-        "system",
-        "stayers",
-        "birth_adjustment",
-        "death_adjustment",
-        "balance",
-        "prior",
-    ),
-    "pseudo-bayesian": (
-        "births",
-        "deaths",
-        "system",
-        "birth_adjustment",
-        "death_adjustment",
-        "balance",
-        "prior",
-        "weight",
-    ),
-    "drop-negatives": (),
-    "reverse-negatives": (),
-    "dennett": ("total",),
-    "rogers-von-rabenau": (),
-}
-_OUTSIDE: Final = 7
-#: What is wrong with an account, by the kernel's code, and how to mend it.
-_FAULTS: Final = {
-    1: (
-        "deaths: more than there are people to die at the start, in {place}",
-        "correct them, or spread them with death_adjustment='proportional'",
-    ),
-    2: (
-        "births: more than there are people at the end, in {place}",
-        "correct the births, or the stock at the end",
-    ),
-    3: (
-        "start, end: people of all countries do not grow by births less deaths, and there are not "
-        "enough native-born to make up for it",
-        "correct the totals, or use system='open'",
-    ),
-    4: (
-        "deaths: cannot close the accounts of birthplaces, start + births - end: {place} is off by "
-        "{error:g}",
-        "use death_adjustment='proportional'",
-    ),
-    5: (
-        "start: cannot be fitted to its totals by country and to the mean of both instants by "
-        "birthplace: {place} is off by {error:g}",
-        "correct the stocks, or use system='open'; where it is small, allow more max_iterations "
-        "or a wider tolerance",
-    ),
-    6: (
-        "end: cannot be fitted to its totals by country and to the mean of both instants by "
-        "birthplace: {place} is off by {error:g}",
-        "correct the stocks, or use system='open'; where it is small, allow more max_iterations "
-        "or a wider tolerance",
-    ),
-    7: (
-        "start, end: more people came from or left for the outside than the other instant's stock "
-        "has, of {place}",
-        "use system='open', or 'closed'",
-    ),
-    8: (
-        "prior: does not allow flows that go with the stocks: {place} is off by {error:g}",
-        "give it numbers above 0 where people can move (and stay, if stayers is 'independence'), "
-        "or a wider tolerance",
-    ),
-}
+#: What the kernels say of each account.
+_REPORT: Final = ("iterations", "margin_error", "fault", "place")
 
 
 def flows_from_stocks(
@@ -268,24 +196,24 @@ def flows_from_stocks(
         "weight": weight,
         "total": total,
     }
-    _check_options(method, options)
-    _check_stocks(start, end)
+    check_options(method, options)
+    check_stocks(start, end)
     if method in _ACCOUNTING:
         rules = _Rules(
-            _SYSTEMS[system],
-            _BIRTHS[birth_adjustment],
-            _DEATHS[death_adjustment],
-            _BALANCES[balance],
-            _STAYERS[stayers] if weight is None else weight,
-            _positive("tolerance", tolerance),
-            int(_positive("max_iterations", max_iterations)),
+            SYSTEMS[system],
+            BIRTHS[birth_adjustment],
+            DEATHS[death_adjustment],
+            BALANCES[balance],
+            STAYERS[stayers] if weight is None else weight,
+            positive("tolerance", tolerance),
+            int(positive("max_iterations", max_iterations)),
         )
         vital = {
-            name: _vital(name, counts, start, end)
+            name: vital_counts(name, counts, start, end)
             for name, counts in (("births", births), ("deaths", deaths))
         }
-        if rules.system == _SYSTEMS["closed"]:
-            _check_growth(start, end, vital, _positive("agreement", agreement))
+        if rules.is_closed:
+            check_growth(start, end, vital, positive("agreement", agreement))
         result = _by_accounting(start, end, vital, prior, rules)
     elif method in ("drop-negatives", "reverse-negatives"):
         result = _by_difference(start, end, method == "reverse-negatives")
@@ -306,6 +234,10 @@ class _Rules:
     tolerance: float
     limit: int
 
+    @property
+    def is_closed(self) -> bool:
+        return self.system == SYSTEMS["closed"]
+
 
 def _by_accounting(
     start: xr.DataArray,
@@ -313,22 +245,70 @@ def _by_accounting(
     vital: Mapping[str, xr.DataArray],
     prior: xr.DataArray | None,
     rules: _Rules,
-) -> xr.Dataset:
+) -> dict[str, xr.DataArray]:
+    """Accounts of all countries and birthplaces, and the flows that close them."""
+    from migproj._kernels import flows as kernels
+
+    places = start["country"].values
+    n = len(places)
+    account = _accounts(start, end, vital, rules)
+    here = {name: account[name].assign_coords(birthplace=places) for name in ("before", "after")}
+    flows, stayers, times, error, fault, place = apply(
+        kernels.fill,
+        [
+            Input("before", here["before"], ("country",)),
+            Input("after", here["after"], ("country",)),
+            Input("prior", prior_of(prior, start), FLOW),
+        ],
+        [
+            Output("flows", FLOW, (n, n)),
+            Output("stayers", ("country",), (n,)),
+            *(Output(name, dtype=_type_of(name)) for name in _REPORT),
+        ],
+        prior is not None,
+        rules.weight,
+        rules.tolerance,
+        rules.limit,
+    )
+    check_faults({"fault": fault, "place": place, "margin_error": error}, places)
+    worst = error.max("birthplace", skipna=False)
+    result = {"flows": flows, "stayers": stayers}
+    for name in ("births", "deaths", "to_outside", "from_outside"):
+        result[name] = account[name]
+    for name, stock, used, off, outside in (
+        ("adjustment_start", start, "before", "deaths", "to_outside"),
+        ("adjustment_end", end, "after", "births", "from_outside"),
+    ):
+        given = stock.drop_vars(list(stock.coords))  # its labels are those of the account
+        change = account[used] + account[off] + account[outside] - given
+        # In an open system this is the rounding of sums.
+        result[name] = change if rules.is_closed else change.where(change.isnull(), 0.0)
+    result["iterations"] = account["iterations"] + times.max("birthplace")
+    result["margin_error"] = xr.apply_ufunc(
+        np.maximum, account["margin_error"], worst, join="exact", dask="allowed"
+    )
+    result["n_births_spread"] = account["n_births_spread"]
+    return result
+
+
+def _accounts(
+    start: xr.DataArray, end: xr.DataArray, vital: Mapping[str, xr.DataArray], rules: _Rules
+) -> dict[str, xr.DataArray]:
+    """Where those are who are there at both instants, and the births, deaths and others."""
     from migproj._kernels import flows as kernels
 
     n = start.sizes["country"]
     parts = ("before", "after", "births", "deaths", "to_outside", "from_outside")
-    scalars = ("iterations", "margin_error", "n_births_spread", "fault", "place")
     made = apply(
         kernels.accounts,
         [
-            Input("start", start, _STOCK),
-            Input("end", end, _STOCK),
+            Input("start", start, STOCK),
+            Input("end", end, STOCK),
             *(Input(name, counts, ("country",)) for name, counts in vital.items()),
         ],
         [
-            *(Output(name, _STOCK, (n, n)) for name in parts),
-            *(Output(name, dtype=_type_of(name)) for name in scalars),
+            *(Output(name, STOCK, (n, n)) for name in parts),
+            *(Output(name, dtype=_type_of(name)) for name in (*_REPORT, "n_births_spread")),
         ],
         rules.births,
         rules.deaths,
@@ -337,56 +317,25 @@ def _by_accounting(
         rules.tolerance,
         rules.limit,
     )
-    account = xr.Dataset({str(array.name): array for array in made})
-    places = dict.fromkeys(_STOCK, start["country"].values)
-    _check_faults(account, start["country"].values)
-    account = account.assign_coords(places)
-    given = prior is not None
-    flows, stayers, times, error, fault, place = apply(
-        kernels.fill,
-        [
-            Input("before", account["before"], ("country",)),
-            Input("after", account["after"], ("country",)),
-            Input("prior", _prior(prior, start), _FLOW),
-        ],
-        [
-            Output("flows", _FLOW, (n, n)),
-            Output("stayers", ("country",), (n,)),
-            *(Output(name, dtype=_type_of(name)) for name in scalars if name[:2] != "n_"),
-        ],
-        given,
-        rules.weight,
-        rules.tolerance,
-        rules.limit,
-    )
-    _check_faults(
-        xr.Dataset({"fault": fault, "place": place, "margin_error": error}),
-        start["country"].values,
-    )
-    result = xr.Dataset({"flows": flows, "stayers": stayers})
-    for name in parts[2:]:
-        result[name] = account[name]
-    fitted = {"start": account["before"] + account["deaths"] + account["to_outside"] - start}
-    fitted["end"] = account["after"] + account["births"] + account["from_outside"] - end
-    for name, change in fitted.items():
-        closed = rules.system == _SYSTEMS["closed"]
-        result[f"adjustment_{name}"] = change if closed else change.where(change.isnull(), 0.0)
-    result["iterations"] = account["iterations"] + times.max("birthplace")
-    worst = error.max("birthplace", skipna=False)
-    result["margin_error"] = np.maximum(account["margin_error"], worst)
-    result["n_births_spread"] = account["n_births_spread"]
-    if rules.births == _BIRTHS["native"]:
-        spread = account["births"].where(~_home(start), 0.0).sum("birthplace") > 0
+    account = {str(array.name): array for array in made}
+    places = start["country"].values
+    check_faults(account, places)
+    if rules.births == BIRTHS["native"]:
+        home = xr.DataArray(np.eye(n) == 1, dims=STOCK)
+        spread = account["births"].where(~home, 0.0).sum("birthplace") > 0
         what = "births spread over birthplaces, for there are fewer natives at the end,"
-        warn_findings("flows_from_stocks", [finding(what, spread)])
-    return result
+        flags = spread.assign_coords(country=places)
+        warn_findings("flows_from_stocks", [finding(what, flags)])
+    return account
 
 
 def _type_of(name: str) -> type[np.float64] | type[np.int64]:
     return np.float64 if name == "margin_error" else np.int64
 
 
-def _by_difference(start: xr.DataArray, end: xr.DataArray, returns: bool) -> xr.Dataset:
+def _by_difference(
+    start: xr.DataArray, end: xr.DataArray, returns: bool
+) -> dict[str, xr.DataArray]:
     """Growth of people abroad as moves from their birthplace, and decline as moves back to it."""
     change = (end - start).where(~_home(start), 0.0)
     away = {"birthplace": "origin", "country": "destination"}
@@ -394,38 +343,42 @@ def _by_difference(start: xr.DataArray, end: xr.DataArray, returns: bool) -> xr.
     flows = change.clip(0.0).rename(away)
     if returns:
         flows = flows + (-change).clip(0.0).rename(back)
-    return xr.Dataset({"flows": flows, "n_negative": (change < 0).sum(_STOCK)})
+    return {"flows": flows, "n_negative": (change < 0).sum(STOCK)}
 
 
-def _by_rates(start: xr.DataArray, end: xr.DataArray, total: xr.DataArray | None) -> xr.Dataset:
+def _by_rates(
+    start: xr.DataArray, end: xr.DataArray, total: xr.DataArray | None
+) -> dict[str, xr.DataArray]:
     if total is not None:
         abroad = start.where(~_home(start), 0.0)
-        everyone = abroad.sum(_STOCK, skipna=False)
-        _refuse(
-            everyone == 0, "start: nobody lives abroad, to share out movers by; use another method"
-        )
+        everyone = abroad.sum(STOCK, skipna=False)
+        if everyone.chunks is None and bool((everyone == 0).any()):
+            raise SchemaError(
+                "start: nobody lives abroad, to share out movers by; use another method"
+            )
+        check_weights("total", total, "movers")
         flows = total * (abroad / everyone)
         flows = flows.rename(birthplace="origin", country="destination")
-        return xr.Dataset({"flows": flows, "n_negative": (flows < 0).sum(_FLOW)})
+        return {"flows": flows, "n_negative": (flows < 0).sum(FLOW)}
     # Stocks with birthplaces as rows: the matrix G of end = start G, times who can move.
     growth = xr.apply_ufunc(
         _solved,
         start,
         end,
         input_core_dims=[["birthplace", "country"], ["birthplace", "country"]],
-        output_core_dims=[list(_FLOW)],
+        output_core_dims=[list(FLOW)],
         join="exact",
         dask="parallelized",
         output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": dict.fromkeys(_FLOW, start.sizes["country"])},
+        dask_gufunc_kwargs={"output_sizes": dict.fromkeys(FLOW, start.sizes["country"])},
     )
     places = start["country"].values
-    growth = growth.assign_coords(dict.fromkeys(_FLOW, places))
+    growth = growth.assign_coords(dict.fromkeys(FLOW, places))
     exposed = start.sum("birthplace", skipna=False).rename(country="origin")
     flows = (growth * exposed).where(growth["origin"] != growth["destination"], 0.0)
-    count = (flows < 0).sum(_FLOW)
+    count = (flows < 0).sum(FLOW)
     warn_findings("flows_from_stocks", [finding("negative flows", flows < 0)])
-    return xr.Dataset({"flows": flows, "n_negative": count})
+    return {"flows": flows, "n_negative": count}
 
 
 def _solved(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -442,18 +395,19 @@ def _solved(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.where(known[..., None, None], solved, np.nan)
 
 
-def _labelled(result: xr.Dataset, start: xr.DataArray, end: xr.DataArray) -> xr.Dataset:
+def _labelled(
+    made: Mapping[str, xr.DataArray], start: xr.DataArray, end: xr.DataArray
+) -> xr.Dataset:
     """With labels, units, the period, and dims in their order."""
     places = start["country"].values
-    dims = [*_FLOW, *_STOCK]
-    labels = {dim: places for dim in dims if dim in result.dims}
-    last = ("sex", "age")
-    result = result.assign_coords(labels)
-    for name, array in result.items():
-        known = VARIABLES[str(name)]
+    arrays = {}
+    for name, array in made.items():
+        known = VARIABLES[name]
         units = "persons per period" if known.dims == ("sex", "age") else known.units
-        order = [d for d in ("origin", "destination", *_STOCK, *last) if d in array.dims]
-        result[name] = array.transpose(..., *order).assign_attrs(units=units)
+        order = [d for d in (*FLOW, *STOCK, "sex", "age") if d in array.dims]
+        arrays[name] = array.transpose(..., *order).assign_attrs(units=units)
+    labels = {d: places for d in (*FLOW, *STOCK) if any(d in a.dims for a in arrays.values())}
+    result = xr.Dataset(arrays).assign_coords(labels)
     began, ended = instant_of(start, "start"), instant_of(end, "end")
     if began is None or ended is None:
         return result
@@ -463,157 +417,5 @@ def _labelled(result: xr.Dataset, start: xr.DataArray, end: xr.DataArray) -> xr.
 def _home(stock: xr.DataArray) -> xr.DataArray:
     """Whether a country is the birthplace."""
     n = stock.sizes["country"]
-    places = dict.fromkeys(_STOCK, stock["country"].values)
-    return xr.DataArray(np.eye(n) == 1, dims=_STOCK, coords=places)
-
-
-def _check_options(method: str, options: Mapping[str, Any]) -> None:
-    """Options are of those known, and of those the method reads."""
-    if method not in _READS:
-        raise SchemaError(f"method: expected one of {list(_READS)}, got {method!r}")
-    for name, able in (
-        ("system", _SYSTEMS),
-        ("stayers", _STAYERS),
-        ("birth_adjustment", _BIRTHS),
-        ("death_adjustment", _DEATHS),
-        ("balance", _BALANCES),
-    ):
-        if options[name] not in able:
-            raise SchemaError(f"{name}: expected one of {list(able)}, got {options[name]!r}")
-        if name not in _READS[method] and options[name] != next(iter(able)):
-            raise SchemaError(f"{name}: method {method!r} does not read it; leave it out")
-    for name in ("births", "deaths", "prior", "weight", "total"):
-        if options[name] is not None and name not in _READS[method]:
-            raise SchemaError(f"{name}: method {method!r} does not read it; leave it out")
-    if options["balance"] != "before" and options["system"] != "closed":
-        raise SchemaError("balance: is of system='closed' alone; leave it out")
-    if method == "pseudo-bayesian":
-        weight = options["weight"]
-        if weight is None or not 0 <= as_number("weight", weight) <= 1:
-            raise SchemaError(
-                f"weight: expected a number from 0 to 1, the weight of the table with the fewest "
-                f"movers, got {weight!r}"
-            )
-    if method == "dennett" and options["total"] is None:
-        raise SchemaError("total: expected how many move in the world, with 'dennett', got none")
-
-
-def _check_stocks(start: xr.DataArray, end: xr.DataArray) -> None:
-    mend = (
-        "Give every country as a birthplace, and others (the rest of the world, unknown) as "
-        "countries too, or share them out"
-    )
-    for name, stock in (("start", start), ("end", end)):
-        check_dims(name, stock, *_STOCK)
-        check_counts(name, stock)
-        if "country" not in stock.indexes:
-            raise SchemaError(
-                f"{name}: dim 'country' has no labels; nothing is aligned by position: "
-                f"{name}.assign_coords(country=[...])"
-            )
-        check_labels_of(name, stock, "birthplace", name, stock, "country", mend)
-        for dim in _FLOW:
-            check_lacks(name, stock, dim, "stocks are by country and birthplace")
-    _check_same_dims("start", start, "end", end)
-    check_labels_match({"start": start, "end": end}, dims=[d for d in start.dims if d in end.dims])
-
-
-def _check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArray) -> None:
-    check_same_places(name, counts, whose, of)
-    if ("age" in counts.dims) != ("age" in of.dims):
-        short = name if "age" in of.dims else whose
-        raise SchemaError(
-            f"{short}: expected the dim 'age' as in {whose if short == name else name}: the same "
-            f"{short} would be counted for each age; give it by age, or sum the other over age"
-        )
-
-
-def _vital(
-    name: str, counts: xr.DataArray | None, start: xr.DataArray, end: xr.DataArray
-) -> xr.DataArray:
-    """Births or deaths by country, with the dims of the stocks."""
-    if counts is None:
-        places = start["country"]
-        return xr.DataArray(np.zeros(places.size), dims="country", coords={"country": places})
-    check_dims(name, counts, "country")
-    check_counts(name, counts, people=False)
-    check_lacks(name, counts, "birthplace", f"sum {name} over it")
-    for stock in (start, end):
-        everyone = stock.isel(birthplace=0, drop=True)
-        _check_same_dims(name, counts, "start", everyone)
-        check_labels_match({"start": everyone, name: counts}, dims=["country", "sex", "age"])
-    return counts
-
-
-def _prior(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
-    if prior is None:
-        return xr.DataArray([[1.0]], dims=_FLOW)
-    check_dims("prior", prior, *_FLOW)
-    check_weights("prior", prior, "numbers")
-    check_lacks("prior", prior, "country", "its countries are those of origin and destination")
-    for dim in _FLOW:
-        mend = "Give 0 where nobody moves"
-        check_labels_of("prior", prior, dim, "start", start, "country", mend)
-    if prior.chunks is None and bool(prior.isnull().any()):
-        odd = prior.isnull()
-        raise SchemaError(
-            f"prior: expected numbers, got {int(odd.sum())} missing one(s): "
-            f"{'; '.join(where(prior, odd.values))}; give 0 where nobody can move"
-        )
-    return prior
-
-
-def _positive(name: str, value: Any) -> float:
-    number = as_number(name, value)
-    if number.ndim or not (np.isfinite(number) and number > 0):
-        raise SchemaError(f"{name}: expected one number above 0, got {value!r}")
-    return float(number)
-
-
-def _check_growth(
-    start: xr.DataArray, end: xr.DataArray, vital: Mapping[str, xr.DataArray], agreement: float
-) -> None:
-    """People of all countries grow by about births less deaths."""
-    if any(array.chunks is not None for array in (start, end, *vital.values())):
-        return
-    natural = vital["births"] - vital["deaths"]
-    change = end.sum("birthplace", skipna=False) - start.sum("birthplace", skipna=False)
-    people = end.sum(_STOCK, skipna=False)
-    net = change - natural
-    off = net.sum("country", skipna=False)
-    odd = abs(off) > agreement * people
-    if not odd.any():
-        return
-    largest = abs(net).where(odd).sum([d for d in net.dims if d != "country"])
-    named = largest.sortby(largest, ascending=False)["country"].values[:5].tolist()
-    share = float((abs(off) / people).where(odd).max())
-    cells = f" ({'; '.join(where(odd, np.asarray(odd.values)))})" if odd.ndim else ""
-    raise SchemaError(
-        f"start, end: people of all countries grow by {float(off.where(odd).max()):g} more than "
-        f"births less deaths, {share:.2%} of them{cells}; expected at most {agreement:.2%}. It is "
-        f"most in {named}. Give births and deaths of the whole period, correct the stocks, or "
-        "allow a larger agreement"
-    )
-
-
-def _check_faults(account: xr.Dataset, places: npt.NDArray[Any]) -> None:
-    """Raise if a kernel found an account that cannot be closed."""
-    fault = account["fault"]
-    if fault.chunks is not None or not bool((fault > 0).any()):
-        return
-    cell = tuple(np.argwhere(np.asarray(fault.values) > 0)[0])
-    code, at = int(fault.values[cell]), int(account["place"].values[cell])
-    is_flow = code == max(_FAULTS)
-    sides = ("origin", "destination") if is_flow else _STOCK
-    label = f"{sides[at // len(places)]} {places[at % len(places)]}"
-    if code == _OUTSIDE:
-        label = f"birthplace {places[at]}"
-    what, mend = _FAULTS[code]
-    said = what.format(place=label, error=float(account["margin_error"].values[cell]))
-    cells = f" ({'; '.join(where(fault, np.asarray(fault.values) > 0))})" if fault.ndim else ""
-    raise SchemaError(f"{said}{cells}; {mend}")
-
-
-def _refuse(flags: xr.DataArray, text: str) -> None:
-    if flags.chunks is None and bool(flags.any()):
-        raise SchemaError(text)
+    places = dict.fromkeys(STOCK, stock["country"].values)
+    return xr.DataArray(np.eye(n) == 1, dims=STOCK, coords=places)

@@ -67,7 +67,7 @@ def test_accounts(system, native, by_account, before):
     index = [picks(rng, 7, 3) for _ in given]
     if by_account:
         index = [index[0]] * 4
-    (first, last, born, dead, left, came), error, (times, spread, fault, _) = accounts(
+    (first, last, born, dead, left, came), error, (times, fault, _, spread) = accounts(
         given, index, system, native, by_account, before
     )
     assert (times >= 0).all()

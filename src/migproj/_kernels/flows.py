@@ -36,7 +36,7 @@ END_UNMET = 6
 OUTSIDE_ABOVE = 7
 FLOWS_UNMET = 8
 
-#: What rounding may leave of a cell that is taken off whole.
+#: What rounding may leave of a cell that is taken off whole, as a share of all people.
 _ROUNDING = 1e-12
 
 
@@ -159,12 +159,16 @@ def _spread(totals: FloatArray, stock: FloatArray, spread: FloatArray, axis: int
 def _take(stock: FloatArray, off: FloatArray) -> tuple[int, int]:
     """Take some people off a stock. Returns the first cell with too few, or -1 and -1.
 
-    Fewer than none by rounding are none.
+    Fewer than none by the rounding of all of them are none.
     """
+    people = 0.0
+    for c in range(stock.shape[0]):
+        for k in range(stock.shape[0]):
+            people += stock[c, k]
     for c in range(stock.shape[0]):
         for k in range(stock.shape[0]):
             left = stock[c, k] - off[c, k]
-            if left < -_ROUNDING * stock[c, k]:
+            if left < -_ROUNDING * people:
                 return c, k
             stock[c, k] = max(left, 0.0)
     return -1, -1
@@ -340,9 +344,9 @@ def accounts(
     came: FloatArray,  # who came from there
     iterations: IntArray,  # outputs (rows)
     error: FloatArray,
-    spread: IntArray,  # countries with more births than natives at the end
     fault: IntArray,  # codes above
     place: IntArray,  # a country, or after all of them a birthplace
+    spread: IntArray,  # countries with more births than natives at the end
     out_row: IntArray,
     birth_rule: int,  # codes above
     death_rule: int,
@@ -395,12 +399,12 @@ def accounts(
 
 
 @helper
-def _uniform(
-    rows: FloatArray, columns: FloatArray, row: FloatArray, i: int, share: float, total: float
-) -> None:
-    """Add to a row of flows its part of the table with these margins and no other structure."""
-    each = share * rows[i] / total if total > 0.0 else 0.0
-    if each != 0.0:
+def _uniform(row: FloatArray, each: float, columns: FloatArray, anew: bool) -> None:
+    """A row of the table with margins and no other structure; or add it to what is there."""
+    if anew:
+        for j in range(uintp(columns.size)):
+            row[j] = each * columns[j]
+    elif each != 0.0:
         for j in range(uintp(columns.size)):
             row[j] += each * columns[j]
 
@@ -443,10 +447,12 @@ def fill(
         error[o] = 0.0
         fault[o] = NOTHING
         place[o] = 0
+        anew = not given
         for i in range(n):
             stayers[o, i] = 0.0
-            for j in range(uintp(n)):
-                flows[o, i, j] = 0.0
+            if given:
+                for j in range(uintp(n)):
+                    flows[o, i, j] = 0.0
         for part in range(2):
             share = weight if part == 0 else 1.0 - weight
             if share == 0.0:
@@ -464,7 +470,9 @@ def fill(
                 # Who moves where by chance: the table of its margins, without any iteration.
                 error[o] = max(error[o], abs(total - other))
                 for i in range(n):
-                    _uniform(rows, columns, flows[o, i], i, share, total)
+                    each = share * rows[i] / total if total > 0.0 else 0.0
+                    _uniform(flows[o, i], each, columns, anew)
+                anew = False
                 continue
             height = 0
             width = 0

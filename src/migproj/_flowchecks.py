@@ -1,0 +1,268 @@
+"""What flows from stocks are made of: the choices, the inputs, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from migproj._checks import (
+    as_number,
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_labels_of,
+    check_lacks,
+    check_same_places,
+    check_weights,
+    where,
+)
+from migproj.errors import SchemaError
+
+__all__ = [
+    "BALANCES",
+    "BIRTHS",
+    "DEATHS",
+    "FLOW",
+    "STAYERS",
+    "STOCK",
+    "SYSTEMS",
+    "check_faults",
+    "check_growth",
+    "check_options",
+    "check_stocks",
+    "positive",
+    "prior_of",
+    "vital_counts",
+]
+
+STOCK: Final = ("country", "birthplace")
+FLOW: Final = ("origin", "destination")
+# Codes of the kernel.
+SYSTEMS: Final = {"closed": 0, "open": 1, "open-crossed": 2}
+BIRTHS: Final = {"native": 0, "proportional": 1}
+DEATHS: Final = {"proportional": 0, "accounting": 1}
+BALANCES: Final = {"before": 0, "after": 1}
+#: Weight of the fewest movers.
+STAYERS: Final = {"quasi-independence": 1.0, "independence": 0.0}
+#: What each method reads beside the stocks.
+_READS: Final[dict[str, tuple[str, ...]]] = {
+    "demographic-accounting": (
+        "births",
+        "deaths",
+        "system",
+        "stayers",
+        "birth_adjustment",
+        "death_adjustment",
+        "balance",
+        "prior",
+    ),
+    "pseudo-bayesian": (
+        "births",
+        "deaths",
+        "system",
+        "birth_adjustment",
+        "death_adjustment",
+        "balance",
+        "prior",
+        "weight",
+    ),
+    "drop-negatives": (),
+    "reverse-negatives": (),
+    "dennett": ("total",),
+    "rogers-von-rabenau": (),
+}
+_OUTSIDE: Final = 7
+#: What is wrong with an account, by the kernel's code, and how to mend it.
+_FAULTS: Final = {
+    1: (
+        "deaths: more than there are people to die at the start, in {place}",
+        "correct them, or spread them with death_adjustment='proportional'",
+    ),
+    2: (
+        "births: more than there are people at the end, in {place}",
+        "correct the births, or the stock at the end",
+    ),
+    3: (
+        "start, end: people of all countries do not grow by births less deaths, and there are not "
+        "enough native-born to make up for it",
+        "correct the totals, or use system='open'",
+    ),
+    4: (
+        "deaths: cannot close the accounts of birthplaces, start + births - end: {place} is off by "
+        "{error:g}",
+        "use death_adjustment='proportional'",
+    ),
+    5: (
+        "start: cannot be fitted to its totals by country and to the mean of both instants by "
+        "birthplace: {place} is off by {error:g}",
+        "correct the stocks, or use system='open'; where it is small, allow more max_iterations "
+        "or a wider tolerance",
+    ),
+    6: (
+        "end: cannot be fitted to its totals by country and to the mean of both instants by "
+        "birthplace: {place} is off by {error:g}",
+        "correct the stocks, or use system='open'; where it is small, allow more max_iterations "
+        "or a wider tolerance",
+    ),
+    7: (
+        "start, end: more people came from or left for the outside than the other instant's stock "
+        "has, of {place}",
+        "use system='open', or 'closed'",
+    ),
+    8: (
+        "prior: does not allow flows that go with the stocks: {place} is off by {error:g}",
+        "give it numbers above 0 where people can move (and stay, if stayers is 'independence'), "
+        "or a wider tolerance",
+    ),
+}
+
+
+def check_options(method: str, options: Mapping[str, Any]) -> None:
+    """Options are of those known, and of those the method reads."""
+    if method not in list(_READS):
+        raise SchemaError(f"method: expected one of {list(_READS)}, got {method!r}")
+    for name, able in (
+        ("system", SYSTEMS),
+        ("stayers", STAYERS),
+        ("birth_adjustment", BIRTHS),
+        ("death_adjustment", DEATHS),
+        ("balance", BALANCES),
+    ):
+        if options[name] not in list(able):
+            raise SchemaError(f"{name}: expected one of {list(able)}, got {options[name]!r}")
+        if name not in _READS[method] and options[name] != next(iter(able)):
+            raise SchemaError(f"{name}: method {method!r} does not read it; leave it out")
+    for name in ("births", "deaths", "prior", "weight", "total"):
+        if options[name] is not None and name not in _READS[method]:
+            raise SchemaError(f"{name}: method {method!r} does not read it; leave it out")
+    if options["balance"] != "before" and options["system"] != "closed":
+        raise SchemaError("balance: is of system='closed' alone; leave it out")
+    if method == "pseudo-bayesian":
+        weight = options["weight"]
+        if weight is None or not 0 <= as_number("weight", weight) <= 1:
+            raise SchemaError(
+                f"weight: expected a number from 0 to 1, the weight of the table with the fewest "
+                f"movers, got {weight!r}"
+            )
+    if method == "dennett" and options["total"] is None:
+        raise SchemaError("total: expected how many move in the world, with 'dennett', got none")
+
+
+def check_stocks(start: xr.DataArray, end: xr.DataArray) -> None:
+    mend = (
+        "Give every country as a birthplace, and others (the rest of the world, unknown) as "
+        "countries too, or share them out"
+    )
+    for name, stock in (("start", start), ("end", end)):
+        check_dims(name, stock, *STOCK)
+        check_counts(name, stock)
+        if "country" not in stock.indexes:
+            raise SchemaError(
+                f"{name}: dim 'country' has no labels; nothing is aligned by position: "
+                f"{name}.assign_coords(country=[...])"
+            )
+        check_labels_of(name, stock, "birthplace", name, stock, "country", mend)
+        for dim in FLOW:
+            check_lacks(name, stock, dim, "stocks are by country and birthplace")
+    _check_same_dims("start", start, "end", end)
+    check_labels_match({"start": start, "end": end}, dims=[d for d in start.dims if d in end.dims])
+
+
+def _check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArray) -> None:
+    check_same_places(name, counts, whose, of)
+    if ("age" in counts.dims) != ("age" in of.dims):
+        short = name if "age" in of.dims else whose
+        raise SchemaError(
+            f"{short}: expected the dim 'age' as in {whose if short == name else name}: the same "
+            f"{short} would be counted for each age; give it by age, or sum the other over age"
+        )
+
+
+def vital_counts(
+    name: str, counts: xr.DataArray | None, start: xr.DataArray, end: xr.DataArray
+) -> xr.DataArray:
+    """Births or deaths by country, with the dims of the stocks."""
+    if counts is None:
+        places = start["country"]
+        return xr.DataArray(np.zeros(places.size), dims="country", coords={"country": places})
+    check_dims(name, counts, "country")
+    check_counts(name, counts, people=False)
+    check_lacks(name, counts, "birthplace", f"sum {name} over it")
+    for stock in (start, end):
+        everyone = stock.isel(birthplace=0, drop=True)
+        _check_same_dims(name, counts, "start", everyone)
+        check_labels_match({"start": everyone, name: counts}, dims=["country", "sex", "age"])
+    return counts
+
+
+def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
+    if prior is None:
+        return xr.DataArray([[1.0]], dims=FLOW)
+    check_dims("prior", prior, *FLOW)
+    check_weights("prior", prior, "numbers")
+    check_lacks("prior", prior, "country", "its countries are those of origin and destination")
+    for dim in FLOW:
+        mend = "Give 0 where nobody moves"
+        check_labels_of("prior", prior, dim, "start", start, "country", mend)
+    if prior.chunks is None and bool(prior.isnull().any()):
+        odd = prior.isnull()
+        raise SchemaError(
+            f"prior: expected numbers, got {int(odd.sum())} missing one(s): "
+            f"{'; '.join(where(prior, odd.values))}; give 0 where nobody can move"
+        )
+    return prior
+
+
+def positive(name: str, value: Any) -> float:
+    number = as_number(name, value)
+    if number.ndim or not (np.isfinite(number) and number > 0):
+        raise SchemaError(f"{name}: expected one number above 0, got {value!r}")
+    return float(number)
+
+
+def check_growth(
+    start: xr.DataArray, end: xr.DataArray, vital: Mapping[str, xr.DataArray], agreement: float
+) -> None:
+    """People of all countries grow by about births less deaths."""
+    if any(array.chunks is not None for array in (start, end, *vital.values())):
+        return
+    natural = vital["births"] - vital["deaths"]
+    change = end.sum("birthplace", skipna=False) - start.sum("birthplace", skipna=False)
+    people = end.sum(STOCK, skipna=False)
+    net = change - natural
+    off = net.sum("country", skipna=False)
+    odd = abs(off) > agreement * people
+    if not odd.any():
+        return
+    largest = abs(net).where(odd).sum([d for d in net.dims if d != "country"])
+    named = largest.sortby(largest, ascending=False)["country"].values[:5].tolist()
+    share = float((abs(off) / people).where(odd).max())
+    cells = f" ({'; '.join(where(odd, np.asarray(odd.values)))})" if odd.ndim else ""
+    raise SchemaError(
+        f"start, end: people of all countries grow by {float(off.where(odd).max()):g} more than "
+        f"births less deaths, {share:.2%} of them{cells}; expected at most {agreement:.2%}. It is "
+        f"most in {named}. Give births and deaths of the whole period, correct the stocks, or "
+        "allow a larger agreement"
+    )
+
+
+def check_faults(account: Mapping[str, xr.DataArray], places: npt.NDArray[Any]) -> None:
+    """Raise if a kernel found an account that cannot be closed."""
+    fault = account["fault"]
+    if fault.chunks is not None or not bool((fault > 0).any()):
+        return
+    cell = tuple(np.argwhere(np.asarray(fault.values) > 0)[0])
+    code, at = int(fault.values[cell]), int(account["place"].values[cell])
+    is_flow = code == max(_FAULTS)
+    sides = ("origin", "destination") if is_flow else STOCK
+    label = f"{sides[at // len(places)]} {places[at % len(places)]}"
+    if code == _OUTSIDE:
+        label = f"birthplace {places[at]}"
+    what, mend = _FAULTS[code]
+    said = what.format(place=label, error=float(account["margin_error"].values[cell]))
+    cells = f" ({'; '.join(where(fault, np.asarray(fault.values) > 0))})" if fault.ndim else ""
+    raise SchemaError(f"{said}{cells}; {mend}")
