@@ -47,6 +47,8 @@ FLOW = [
     ["scenarios"],
     ["datasets"],
     ["plot"],
+    ["batch"],
+    ["versions"],
     ["example"],
     ["cli"],
     ["__main__", "__init__"],

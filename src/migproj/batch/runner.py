@@ -1,0 +1,156 @@
+"""A job from its first unfinished chunk to its last."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import xarray as xr
+
+from migproj.batch.errors import BatchError, WorkersLostError
+from migproj.batch.report import Reporter, warned
+from migproj.errors import DataQualityWarning
+
+if TYPE_CHECKING:
+    from migproj.batch.inputs import Chunk, Plan
+
+__all__ = ["Finished", "run_job"]
+
+#: One chunk at a time in a process: its memory is bounded by one, and what Python keeps of
+#: warnings is shared by all threads.
+_one = threading.Lock()
+#: Seconds to wait for a scheduler.
+_WAIT: Final = 30
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run.
+
+    Attributes
+    ----------
+    store : Path
+        The Zarr store, for ``xr.open_zarr(store, consolidated=False)``.
+    chunks, before : int
+        How many chunks it has, and how many of them had been done by earlier runs.
+    warnings : DataFrame
+        ``country``, ``variable`` (``n_*``), ``count`` and ``meaning`` of suspicious cells, as
+        in ``warnings.csv`` beside the store.
+    """
+
+    store: Path
+    chunks: int
+    before: int
+    warnings: pd.DataFrame
+
+
+def run_job(file: Path, workers: int | None, scheduler: str | None, log: Path | None) -> Finished:
+    """Run a job file; what is finished is not done again."""
+    try:
+        from migproj.batch.inputs import make_plan
+        from migproj.batch.job import read_job
+        from migproj.batch.lock import locked
+        from migproj.batch.store import Beside, put, record_of, writing
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from error
+    job = read_job(file)
+    plan = make_plan(job, file.parent)
+    beside = Beside(plan.store)
+    beside.make()
+    report = Reporter(beside.log if log is None else log)
+    with locked(beside, report.say):
+        again = beside.begin(record_of(job, plan.folder), lambda: _template(plan))
+        chunks = plan.chunks()
+        done = beside.done() if again else set()
+        todo = [chunk for chunk in chunks if chunk.key not in done]
+        before = len(chunks) - len(todo)
+        went = f", {before} of them done before" if before else ""
+        report.say(f"{file}: {job.task}, {len(chunks)} chunks to {plan.store}{went}")
+        count = before
+        try:
+            with report.bar(len(chunks), before):
+                for chunk, messages, seconds in _run(plan, todo, workers, scheduler):
+                    beside.finish(chunk, messages)
+                    count += 1
+                    text = f"{chunk.says(plan)} ({seconds:.1f} s)"
+                    report.chunk(count, len(chunks), text, messages)
+        except BaseException as error:
+            why = str(error) or type(error).__name__
+            report.say(f"stopped after {count} of {len(chunks)} chunks: {why}")
+            raise
+        table = warned(plan.store)
+        with writing(plan.store):
+            put(beside.warnings, table.to_csv(index=False))
+        _summary(report, table, beside.warnings)
+    return Finished(plan.store, len(chunks), before, table)
+
+
+def _lacking(error: ModuleNotFoundError) -> BatchError:
+    return BatchError(f"batch runs need {error.name}: pip install 'migproj[batch]'")
+
+
+def _summary(report: Reporter, table: pd.DataFrame, file: Path) -> None:
+    for name, rows in table.groupby("variable"):
+        most = rows.nlargest(3, "count")
+        told = ", ".join(
+            f"{c or 'all'} ({n})" for c, n in zip(most["country"], most["count"], strict=True)
+        )
+        report.say(f"{name}: {rows['count'].sum()} in {len(rows)} countries, most in {told}")
+    report.say(
+        f"finished; {'warnings by country in ' + str(file) if len(table) else 'no warnings'}"
+    )
+
+
+def _template(plan: Plan) -> xr.Dataset:
+    """What will be stored, by the results of one country and draw."""
+    from migproj.batch.inputs import opened, part
+    from migproj.batch.store import template
+    from migproj.batch.tasks import estimate
+
+    with opened(plan.job, plan.folder) as inputs, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataQualityWarning)
+        cell = estimate(plan.job, part(plan, plan.first_cell(), inputs))
+        known = {
+            str(name): coord.load()
+            for array in inputs.values()
+            for name, coord in array.coords.items()
+        }
+    return template(plan, cell, known)
+
+
+def run_chunk(plan: Plan, chunk: Chunk) -> tuple[list[str], float]:
+    """Do a chunk and store it; returns what was warned of, and how long it took."""
+    from migproj.batch.inputs import opened, part
+    from migproj.batch.store import write
+    from migproj.batch.tasks import estimate
+
+    began = time.perf_counter()
+    with _one:
+        with opened(plan.job, plan.folder) as lazy:
+            inputs = part(plan, chunk, lazy)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", DataQualityWarning)
+            result = estimate(plan.job, inputs)
+        write(plan, chunk, result)
+    messages = [str(w.message) for w in caught if issubclass(w.category, DataQualityWarning)]
+    for other in caught:
+        if not issubclass(other.category, DataQualityWarning):
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    return messages, time.perf_counter() - began
+
+
+def _run(
+    plan: Plan, todo: Sequence[Chunk], workers: int | None, scheduler: str | None
+) -> Iterator[tuple[Chunk, list[str], float]]:
+    """The chunks as they are finished, here or by workers."""
+    if workers is None and scheduler is None:
+        for chunk in todo:
+            yield chunk, *run_chunk(plan, chunk)
+        return
+    raise WorkersLostError
