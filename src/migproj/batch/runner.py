@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
 
-from migproj.batch.errors import BatchError, WorkersLostError
+from migproj.batch.errors import BatchError
 from migproj.batch.report import Reporter, warned
 from migproj.errors import DataQualityWarning
 
@@ -25,8 +26,6 @@ __all__ = ["Finished", "run_job"]
 #: One chunk at a time in a process: its memory is bounded by one, and what Python keeps of
 #: warnings is shared by all threads.
 _one = threading.Lock()
-#: Seconds to wait for a scheduler.
-_WAIT: Final = 30
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def run_job(file: Path, workers: int | None, scheduler: str | None, log: Path | 
     except ModuleNotFoundError as error:
         raise _lacking(error) from error
     job = read_job(file)
-    plan = make_plan(job, file.parent)
+    plan = make_plan(job, file.resolve().parent)
     beside = Beside(plan.store)
     beside.make()
     report = Reporter(beside.log if log is None else log)
@@ -74,8 +73,11 @@ def run_job(file: Path, workers: int | None, scheduler: str | None, log: Path | 
         report.say(f"{file}: {job.task}, {len(chunks)} chunks to {plan.store}{went}")
         count = before
         try:
-            with report.bar(len(chunks), before):
-                for chunk, messages, seconds in _run(plan, todo, workers, scheduler):
+            with (
+                report.bar(len(chunks), before),
+                contextlib.closing(_run(plan, todo, workers, scheduler)) as finished,
+            ):
+                for chunk, messages, seconds in finished:
                     beside.finish(chunk, messages)
                     count += 1
                     text = f"{chunk.says(plan)} ({seconds:.1f} s)"
@@ -98,10 +100,11 @@ def _lacking(error: ModuleNotFoundError) -> BatchError:
 def _summary(report: Reporter, table: pd.DataFrame, file: Path) -> None:
     for name, rows in table.groupby("variable"):
         most = rows.nlargest(3, "count")
+        places = f" in {len(rows)} countries, most" if len(rows) > 1 else ""
         told = ", ".join(
             f"{c or 'all'} ({n})" for c, n in zip(most["country"], most["count"], strict=True)
         )
-        report.say(f"{name}: {rows['count'].sum()} in {len(rows)} countries, most in {told}")
+        report.say(f"{name}: {rows['count'].sum()}{places} in {told}")
     report.say(
         f"finished; {'warnings by country in ' + str(file) if len(table) else 'no warnings'}"
     )
@@ -147,10 +150,12 @@ def run_chunk(plan: Plan, chunk: Chunk) -> tuple[list[str], float]:
 
 def _run(
     plan: Plan, todo: Sequence[Chunk], workers: int | None, scheduler: str | None
-) -> Iterator[tuple[Chunk, list[str], float]]:
+) -> Generator[tuple[Chunk, list[str], float]]:
     """The chunks as they are finished, here or by workers."""
     if workers is None and scheduler is None:
         for chunk in todo:
             yield chunk, *run_chunk(plan, chunk)
         return
-    raise WorkersLostError
+    from migproj.batch.workers import shared
+
+    yield from shared(run_chunk, plan, todo, workers, scheduler)
