@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import itertools
 import logging
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -68,14 +69,14 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         where: Any = scheduler
         if workers is not None:
-            where = stack.enter_context(
-                free.LocalCluster(
+            with _deaf():
+                cluster = free.LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
                     dashboard_address=None,
                     silence_logs=logging.CRITICAL,
                 )
-            )
+            where = stack.enter_context(cluster)
         try:
             client = stack.enter_context(free.Client(where, timeout=_WAIT, set_as_default=False))
             client.wait_for_workers(1, timeout=_WAIT)
@@ -84,3 +85,19 @@ def _client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
                 f"no workers at {scheduler or 'this machine'} within {_WAIT} seconds: {error}"
             ) from error
         yield client
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started within do not hear Ctrl-C: this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # not there on Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # to begin with: it would open all ears when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
