@@ -88,8 +88,11 @@ def test_warnings_are_counted_by_country(job):
         ("C002", "n_negative"): int(data["n_negative"].sum()),
         ("C001", "n_survival_above_one"): 1,
     }
-    log = (made.store.parent / "world.zarr.job" / "log.txt").read_text()
-    assert "warning: project_population: negative population" in log
+    beside = made.store.parent / "world.zarr.job"
+    assert "warning: project_population: negative population" in (beside / "log.txt").read_text()
+    lines = (beside / "warnings.txt").read_text().splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("country C000 to C001, draw 0 to 2: project_population: survival")
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
@@ -233,6 +236,8 @@ def test_no_job_and_wrong_options(tmp_path, job):
         mp.batch.run(tmp_path / "none.toml")
     with pytest.raises(mp.SchemaError, match="workers or scheduler, got both"):
         mp.batch.run(job, workers=1, scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(mp.batch.BatchError, match="none/run.log: the log cannot be written"):
+        mp.batch.run(job, log=tmp_path / "none" / "run.log")
     with pytest.raises(mp.SchemaError, match="workers: expected 1 or more, got 0"):
         mp.batch.run(job, workers=0)
 
@@ -362,7 +367,7 @@ def test_rounds_with_dates_by_country_and_a_life_table(tmp_path):
         tmp_path / "table.zarr", consolidated=False, zarr_format=2
     )
     dates = xr.DataArray(
-        [[1980.81, 1991.37, 2001.88], [1976.7, 1992.4, 2001.7], [1982.3, 1992.3, 2002.3]],
+        [[1980.81, 1991.37, 2001.88], [np.nan, 1992.4, 2001.7], [1982.3, 1992.3, 2002.3]],
         dims=("country", "round"),
     )
     grown = xr.DataArray([1.0, 1.1, 1.3], dims="round", coords={"round": [1, 2, 3]})
@@ -392,7 +397,8 @@ def test_rounds_with_dates_by_country_and_a_life_table(tmp_path):
     for name in ("net_migration", "expected"):
         values = expected[name].astype(np.float32)
         np.testing.assert_array_equal(found[name].transpose(*values.dims).values, values.values)
-    for name in ("period_width", "date"):
+    assert found["n_negative"].isnull().any()  # where a round is missing
+    for name in ("period_width", "date", "n_negative"):
         np.testing.assert_array_equal(found[name].values, expected[name].values)
 
 

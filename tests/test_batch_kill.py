@@ -218,7 +218,7 @@ def test_a_bar_on_a_terminal_and_plain_lines_in_the_log(tmp_path):
     log = (tmp_path / "run.log").read_text()
     assert "\x1b" not in log
     assert " 6 of 6 chunks: country C004, draw 3 (" in log
-    assert " finished; warnings by country in " in log
+    assert " finished; warnings in " in log
 
 
 def test_lines_where_there_is_no_terminal(tmp_path):

@@ -78,9 +78,10 @@ class Plan:
             ]
         return chunks
 
-    def first_cell(self) -> Chunk:
-        """One country and one draw."""
-        return Chunk("", {dim: slice(0, 1) for dim in self.labels})
+    def sample(self) -> Chunk:
+        """The first chunk of countries, of one draw."""
+        counts = self.sizes | {"draw": 1}
+        return Chunk("", {dim: slice(0, counts[dim]) for dim in self.labels})
 
 
 def files_of(job: Job, folder: Path) -> dict[str, Path]:
@@ -254,7 +255,10 @@ def part(plan: Plan, chunk: Chunk, inputs: Inputs) -> Inputs:
     own: Inputs = {}
     for name, array in inputs.items():
         cuts = {dim: cut for dim, cut in chunk.ranges.items() if dim in array.dims}
-        own[name] = array.isel(cuts).load()
+        try:
+            own[name] = array.isel(cuts).load()
+        except OSError as error:
+            raise SchemaError(f"inputs.{name}: cannot be read: {error}") from error
     for name, spread in _spreads(plan.job).items():
         own[name] = _spread(plan, chunk, name, own[name], spread)
     return own

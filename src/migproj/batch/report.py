@@ -12,6 +12,7 @@ from typing import Any, Final, TextIO
 import pandas as pd
 import xarray as xr
 
+from migproj.batch.errors import BatchError
 from migproj.conventions import VARIABLES
 
 __all__ = ["Reporter", "warned"]
@@ -23,9 +24,16 @@ _LINES: Final = 100
 class Reporter:
     """Tells of a run's progress."""
 
-    def __init__(self, log: Path, stream: TextIO | None = None) -> None:
+    def __init__(self, log: Path, *, required: bool) -> None:
         self._log = log
-        self._stream = sys.stderr if stream is None else stream
+        self._stream: TextIO = sys.stderr
+        if required:
+            try:
+                log.open("a").close()
+            except OSError as error:
+                raise BatchError(
+                    f"{log}: the log cannot be written: {error.strerror or error}"
+                ) from error
         self._bar: Any = None
         self._task: Any = None
         self._told = -1
@@ -50,7 +58,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """A line in the log and for the reader."""
-        self._note(text)
+        self.note(text)
         if self._bar is not None:
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:
@@ -59,9 +67,9 @@ class Reporter:
 
     def chunk(self, done: int, total: int, text: str, messages: list[str]) -> None:
         """One more chunk is finished."""
-        self._note(f"{done} of {total} chunks: {text}")
+        self.note(f"{done} of {total} chunks: {text}")
         for message in messages:
-            self._note(f"warning: {message}")
+            self.note(f"warning: {message}")
         if self._bar is not None:
             self._bar.update(self._task, completed=done)
         elif done * _LINES // total != self._told or done == total:
@@ -69,7 +77,8 @@ class Reporter:
             self._stream.write(f"{done} of {total} chunks: {text}\n")
             self._stream.flush()
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """A line in the log alone."""
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as opened:
             opened.write(f"{now} {text}\n")  # a full disk is told of by what fills it

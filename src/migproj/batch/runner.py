@@ -62,9 +62,9 @@ def run_job(file: Path, workers: int | None, scheduler: str | None, log: Path | 
     plan = make_plan(job, file.resolve().parent)
     beside = Beside(plan.store)
     beside.make()
-    report = Reporter(beside.log if log is None else log)
+    report = Reporter(beside.log if log is None else log, required=log is not None)
     with locked(beside, report.say):
-        again = beside.begin(record_of(job, plan.folder), lambda: _template(plan))
+        again = beside.begin(record_of(job, plan.folder), lambda: _template(plan, report))
         chunks = plan.chunks()
         done = beside.done() if again else set()
         todo = [chunk for chunk in chunks if chunk.key not in done]
@@ -83,13 +83,17 @@ def run_job(file: Path, workers: int | None, scheduler: str | None, log: Path | 
                     text = f"{chunk.says(plan)} ({seconds:.1f} s)"
                     report.chunk(count, len(chunks), text, messages)
         except BaseException as error:
-            why = str(error) or type(error).__name__
-            report.say(f"stopped after {count} of {len(chunks)} chunks: {why}")
+            report.say(f"stopped after {count} of {len(chunks)} chunks")
+            report.note(str(error) or type(error).__name__)
             raise
-        table = warned(plan.store)
+        table, texts = warned(plan.store), beside.messages(chunks)
         with writing(plan.store):
             put(beside.warnings, table.to_csv(index=False))
-        _summary(report, table, beside.warnings)
+            put(beside.texts, "".join(f"{c.says(plan)}: {text}\n" for c, text in texts))
+        _summary(report, table)
+        told = f"warnings in {beside.warnings} and {beside.texts.name}"
+        told = told if texts or len(table) else "no warnings"
+        report.say(f"finished; {told}")
     return Finished(plan.store, len(chunks), before, table)
 
 
@@ -97,7 +101,7 @@ def _lacking(error: ModuleNotFoundError) -> BatchError:
     return BatchError(f"batch runs need {error.name}: pip install 'migproj[batch]'")
 
 
-def _summary(report: Reporter, table: pd.DataFrame, file: Path) -> None:
+def _summary(report: Reporter, table: pd.DataFrame) -> None:
     for name, rows in table.groupby("variable"):
         most = rows.nlargest(3, "count")
         places = f" in {len(rows)} countries, most" if len(rows) > 1 else ""
@@ -105,26 +109,27 @@ def _summary(report: Reporter, table: pd.DataFrame, file: Path) -> None:
             f"{c or 'all'} ({n})" for c, n in zip(most["country"], most["count"], strict=True)
         )
         report.say(f"{name}: {rows['count'].sum()}{places} in {told}")
-    report.say(
-        f"finished; {'warnings by country in ' + str(file) if len(table) else 'no warnings'}"
-    )
 
 
-def _template(plan: Plan) -> xr.Dataset:
-    """What will be stored, by the results of one country and draw."""
+def _template(plan: Plan, report: Reporter) -> xr.Dataset:
+    """What will be stored, by the results of one draw of a few countries."""
     from migproj.batch.inputs import opened, part
     from migproj.batch.store import template
     from migproj.batch.tasks import estimate
 
     with opened(plan.job, plan.folder) as inputs, warnings.catch_warnings():
         warnings.simplefilter("ignore", DataQualityWarning)
-        cell = estimate(plan.job, part(plan, plan.first_cell(), inputs))
+        sample = estimate(plan.job, part(plan, plan.sample(), inputs))
         known = {
             str(name): coord.load()
             for array in inputs.values()
             for name, coord in array.coords.items()
         }
-    return template(plan, cell, known)
+    whole = template(plan, sample, known)
+    left = [name for name in sample.coords if name not in whole.coords]
+    if left:
+        report.say(f"left out the coordinates {left}: text by country or draw of the results alone")
+    return whole
 
 
 def run_chunk(plan: Plan, chunk: Chunk) -> tuple[list[str], float]:

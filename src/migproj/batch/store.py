@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -70,6 +70,7 @@ class Beside:
         self.lock = self.folder / "lock"
         self.log = self.folder / "log.txt"
         self.warnings = self.folder / "warnings.csv"
+        self.texts = self.folder / "warnings.txt"
         self.chunks = self.folder / "chunks"
         self.fresh = self.folder / "new.zarr"
 
@@ -86,6 +87,16 @@ class Beside:
         """Say that a chunk is finished, and what was warned of."""
         with writing(self.store):
             put(self.chunks / f"{chunk.key}.json", json.dumps({"warnings": messages}))
+
+    def messages(self, chunks: Sequence[Chunk]) -> list[tuple[Chunk, str]]:
+        """What was warned of, chunk by chunk."""
+        return [
+            (chunk, text)
+            for chunk in chunks
+            for text in json.loads((self.chunks / f"{chunk.key}.json").read_text("utf-8"))[
+                "warnings"
+            ]
+        ]
 
     def begin(self, record: dict[str, Any], whole: Callable[[], xr.Dataset]) -> bool:
         """Go on with the store of the same job (True), or make a new one."""
@@ -160,18 +171,18 @@ def _state(path: Path) -> dict[str, Any]:
     return {"bytes": sum(stat.st_size for stat in stats), "changed": changed}
 
 
-def template(plan: Plan, cell: xr.Dataset, known: Mapping[str, xr.DataArray]) -> xr.Dataset:
-    """All labels of a run, and its variables without values, by the results of one cell.
+def template(plan: Plan, sample: xr.Dataset, known: Mapping[str, xr.DataArray]) -> xr.Dataset:
+    """All labels of a run, and its variables without values, by the results of a few countries.
 
     Coordinates of text over the countries or draws are those of the inputs (`known`).
     """
     import dask.array
 
     made: dict[Hashable, Any] = {}
-    for name, cells in cell.variables.items():
+    for name, cells in sample.variables.items():
         if name in plan.labels:
             made[name] = (name, plan.labels[str(name)])
-        elif _by_chunks(plan, cell, name):
+        elif _by_chunks(plan, sample, name):
             shape = [
                 plan.labels[str(dim)].size if dim in plan.labels else size
                 for dim, size in cells.sizes.items()
@@ -185,11 +196,11 @@ def template(plan: Plan, cell: xr.Dataset, known: Mapping[str, xr.DataArray]) ->
             made[name] = cells
         elif name in known and known[str(name)].dims == cells.dims:
             made[name] = known[str(name)].variable
-    whole = xr.Dataset(made, attrs=cell.attrs)
+    whole = xr.Dataset(made, attrs=sample.attrs)
     # Text of one length has no specification in Zarr 3.
     text = {name: v.astype(object) for name, v in whole.variables.items() if v.dtype.kind == "U"}
     whole = whole.assign_coords(text)
-    return whole.set_coords([name for name in cell.coords if name in made])
+    return whole.set_coords([name for name in sample.coords if name in made])
 
 
 def _by_chunks(plan: Plan, result: xr.Dataset, name: Hashable) -> bool:

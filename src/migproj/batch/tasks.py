@@ -72,6 +72,9 @@ def _rounds(job: Job, given: dict[str, Any], table: Any, options: dict[str, Any]
             raise SchemaError("options.interval: the rounds have their dates; drop it")
         rounds = given.pop("rounds")
         made = net_migration_rounds(rounds, mortality, **given, **options)
+        if "round" in rounds.dims:  # missing where a country lacks a round, of this chunk or not
+            counts = [name for name in made.data_vars if str(name).startswith("n_")]
+            made = made.assign({name: made[name].astype(np.float64) for name in counts})
     else:
         start, end = given.pop("start"), given.pop("end")
         made = net_migration(start, end, mortality, **given, **options)
@@ -118,8 +121,8 @@ def _over_draws(result: xr.Dataset, wanted: Sequence[float]) -> xr.Dataset:
     for name, array in result.data_vars.items():
         if "draw" not in array.dims:
             made[name] = array
-        elif np.issubdtype(array.dtype, np.integer):
-            made[name] = array.sum("draw", keep_attrs=True)
+        elif str(name).startswith("n_"):
+            made[name] = array.sum("draw", skipna=False, keep_attrs=True)
         else:
             dims = ["quantile" if dim == "draw" else dim for dim in array.dims]
             found = array.quantile(list(wanted), "draw", skipna=False, keep_attrs=True)
