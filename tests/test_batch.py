@@ -2,16 +2,19 @@
 
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 from scipy import stats
 
 import migproj as mp
 from jobs import AGES, START, contents, write_job
 from migproj.batch import runner
+from migproj.cli import main
 
 
 def stored(store):
@@ -279,6 +282,33 @@ def test_schema_is_a_json_schema_with_every_task():
     assert words["discriminator"]["propertyName"] == "task"
     assert set(words["$defs"]) >= {"PopulationJob", "RoundsJob", "StocksJob", "Source", "Spread"}
     assert all("description" in words["$defs"][name] for name in ("Source", "Spread", "Draws"))
+
+
+def test_the_command_prints_the_schema():
+    shown = CliRunner().invoke(main, ["schema"])
+    assert json.loads(shown.stdout) == mp.batch.schema()
+
+
+def test_memory_is_that_of_a_chunk(tmp_path, monkeypatch):
+    """Eight times the countries: what a chunk takes does not grow."""
+    run_chunk, peaks = runner.run_chunk, {}
+
+    def traced(plan, chunk):
+        tracemalloc.start()
+        try:
+            return run_chunk(plan, chunk)
+        finally:
+            size = plan.labels["country"].size
+            peaks[size] = max(peaks.get(size, 0), tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+
+    sizes = {"periods": 16, "draws": 20, "country": 5, "draw": 20}
+    mp.batch.run(write_job(tmp_path / "first", countries=5, **sizes))  # imports are no memory of it
+    monkeypatch.setattr(runner, "run_chunk", traced)
+    for countries in (5, 40):
+        mp.batch.run(write_job(tmp_path / str(countries), countries=countries, **sizes))
+    assert peaks[5] > 8 * 5 * 20 * 17 * 42  # the population alone
+    assert peaks[40] < 1.1 * peaks[5]  # the labels of all countries
 
 
 # --- other tasks
