@@ -476,6 +476,72 @@ def test_stocks_to_a_horizon(tmp_path):
         mp.batch.run(job)
 
 
+@pytest.mark.parametrize("quantiles", [None, [0.1, 0.9]])
+def test_from_death_rates_with_totals_of_migrants_and_a_schedule(tmp_path, quantiles):
+    people = rounds_of(3).assign_coords(time=2000.0)
+    mx = life_tables(3)
+    mx[0, 0, 0] = 0.0
+    bearing = xr.DataArray(np.full(7, 0.06), dims="age", coords={"age": range(15, 50, 5)})
+    shares = xr.full_like(people.isel(country=0, drop=True).drop_vars("time"), 1 / 42)
+    totals = people.sum(["sex", "age"]).drop_vars("time") * 0.01
+    xr.Dataset(
+        {"population": people, "total": totals, "schedule": shares, "leaving": shares * 0.1}
+    ).to_netcdf(tmp_path / "people.nc", engine="h5netcdf")
+    bearing.to_dataset(name="fertility").to_netcdf(tmp_path / "fertility.nc", engine="h5netcdf")
+    mx.to_netcdf(tmp_path / "mx.nc", engine="h5netcdf")
+    job = tmp_path / "job.toml"
+    job.write_text(
+        f"""
+        task = "project_population"
+        store = "made.zarr"
+        steps = 2
+        [inputs]
+        population = {{ file = "people.nc" }}
+        fertility = {{ file = "fertility.nc" }}
+        sex_ratio_at_birth = 1.05
+        migration = {{ file = "people.nc", variable = "total" }}
+        migration_schedule = {{ file = "people.nc", variable = "schedule" }}
+        emigration = {{ file = "people.nc", variable = "leaving" }}
+        [inputs.mx]
+        file = "mx.nc"
+        [inputs.mx.spread]
+        distribution = "norm"
+        parameters = {{ loc = 1.0, scale = 0.02 }}
+        by = ["country", "sex"]
+        [draws]
+        count = 6
+        seed = 2
+        [chunks]
+        country = 2
+        [output]
+        {f"quantiles = {quantiles}" if quantiles else ""}
+        """
+    )
+    found = stored(mp.batch.run(job).store)
+    one = xr.ones_like(mx.isel(age=0, drop=True)).drop_vars("age_width", errors="ignore")
+    spread = mp.ensemble.draws(stats.norm(one, 0.02), 6, seed=2, name="mx")
+    with pytest.warns(mp.DataQualityWarning, match="mx = 0"):
+        table = mp.life_table((mx * spread).transpose("draw", ...))
+    expected = mp.project_population(
+        people,
+        mp.survival_ratios(table, ages=people),
+        bearing,
+        1.05,
+        totals,
+        migration_schedule=shares,
+        emigration=shares * 0.1,
+        separation=mp.separation_factors(table, ages=people),
+        steps=2,
+        quantiles=quantiles,
+    )
+    assert {"deaths", "emigrants", "net_migration"} <= set(expected.data_vars)
+    for name, array in expected.data_vars.items():
+        np.testing.assert_array_equal(found[name].transpose(*array.dims).values, array.values)
+    zeros = found["n_mx_zero"].sel(country="C000")
+    assert zeros.sum() == 6
+    assert zeros.dims == (() if quantiles else ("draw",))
+
+
 def test_calls_of_the_library_on_dask_chunks(tmp_path):
     """Without a job: the same numbers from lazy inputs, and they stay lazy."""
     write_job(tmp_path, odd=False)

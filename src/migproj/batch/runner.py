@@ -134,23 +134,28 @@ def _template(plan: Plan, report: Reporter) -> xr.Dataset:
 
 def run_chunk(plan: Plan, chunk: Chunk) -> tuple[list[str], float]:
     """Do a chunk and store it; returns what was warned of, and how long it took."""
-    from migproj.batch.inputs import opened, part
-    from migproj.batch.store import write
-    from migproj.batch.tasks import estimate
-
     began = time.perf_counter()
     with _one:
-        with opened(plan.job, plan.folder) as lazy:
-            inputs = part(plan, chunk, lazy)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", DataQualityWarning)
-            result = estimate(plan.job, inputs)
-        write(plan, chunk, result)
+        caught = _do(plan, chunk)
     messages = [str(w.message) for w in caught if issubclass(w.category, DataQualityWarning)]
     for other in caught:
         if not issubclass(other.category, DataQualityWarning):
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
     return messages, time.perf_counter() - began
+
+
+def _do(plan: Plan, chunk: Chunk) -> list[warnings.WarningMessage]:
+    from migproj.batch.inputs import opened, part
+    from migproj.batch.store import write
+    from migproj.batch.tasks import estimate
+
+    with opened(plan.job, plan.folder) as lazy:
+        inputs = part(plan, chunk, lazy)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataQualityWarning)
+        result = estimate(plan.job, inputs)
+    write(plan, chunk, result)
+    return caught
 
 
 def _run(

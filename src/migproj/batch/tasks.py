@@ -31,10 +31,9 @@ def estimate(job: Job, inputs: Inputs) -> xr.Dataset:
     table = given.pop("life_table", None)
     if "mx" in given:
         table = life_table(given.pop("mx"))
+        kept = [dim for dim in CHUNKED if dim != "draw" or job.output.quantiles is None]
         counts = {
-            name: array.sum([dim for dim in array.dims if dim not in CHUNKED]).assign_attrs(
-                array.attrs
-            )
+            name: array.sum([d for d in array.dims if d not in kept], keep_attrs=True)
             for name, array in table.data_vars.items()
             if str(name).startswith("n_")
         }
@@ -42,10 +41,7 @@ def estimate(job: Job, inputs: Inputs) -> xr.Dataset:
     options = job.options.model_dump(exclude_none=True)
     if job.task != "net_migration":
         options["steps"] = steps_of(job, inputs)
-    result = _TASKS[job.task](job, given, table, options)
-    named = {dim: result[dim].values for dim in CHUNKED if dim in result.coords}
-    own = {name: array for name, array in counts.items() if all(dim in named for dim in array.dims)}
-    return result.assign(own)
+    return _TASKS[job.task](job, given, table, options).assign(counts)
 
 
 def _population(job: Job, given: dict[str, Any], table: Any, options: dict[str, Any]) -> xr.Dataset:
