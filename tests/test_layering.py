@@ -60,6 +60,8 @@ FLOW = [
     ["datasets"],
     ["migrationmodels"],
     ["plot"],
+    ["batch"],
+    ["versions"],
     ["example"],
     ["cli"],
     ["__main__", "__init__"],

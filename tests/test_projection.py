@@ -513,3 +513,25 @@ def test_totals_that_would_be_counted_for_every_country(inputs):
     one = counts.sum(["sex", "age"]).isel(country=0, drop=True)
     with says(mp.SchemaError, "migration: expected the dim", "'country'"):
         mp.project_population(**(inputs | {"migration": one, "migration_schedule": schedule}))
+
+
+@pytest.mark.filterwarnings("ignore:life_table. mx = 0:migproj.DataQualityWarning")
+def test_separation_factors_beside_a_group_without_deaths_are_taken():
+    """There they are 1 up to rounding, on either side of it."""
+    ages = [0, 1, *range(5, 105, 5)]
+    mx = xr.DataArray(0.002 * np.exp(np.arange(22) / 6), dims="age", coords=mp.age_coords(ages))
+    mx = mx.where(mx["age"] != 95, 0.0).expand_dims(sex=["female", "male"])
+    table = mp.life_table(mx)
+    people = xr.DataArray(
+        np.full((2, 21), 100.0),
+        dims=("sex", "age"),
+        coords={"sex": ["female", "male"], **mp.age_coords(range(0, 105, 5))},
+    )
+    separation = mp.separation_factors(table, ages=people)
+    assert float(abs(separation.sel(age=90) - 1).max()) < 1e-12
+    fertility = xr.DataArray([0.1], dims="age", coords={"age": [20]})
+    result = mp.project_population(
+        people, mp.survival_ratios(table, ages=people), fertility, 1.05, separation=separation
+    )
+    deaths = result["deaths"].sum("age") - result["deaths_cohort"].sum("age")
+    assert float(abs(deaths).max()) < 1e-9

@@ -8,7 +8,7 @@ import sys
 import migproj as mp
 
 LAZY = ["matplotlib", "dask", "duckdb", "scipy", "numba", "click", "rich", "h5netcdf"]
-LAZY += ["openpyxl", "pooch", "pyarrow.parquet", "zarr"]
+LAZY += ["openpyxl", "pooch", "pyarrow.parquet", "zarr", "pydantic", "distributed", "psutil"]
 
 
 def test_import_loads_nothing_heavy_and_compiles_nothing():

@@ -1,6 +1,6 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import census, datasets, ensemble, indicators, io, scenarios, testing
+from migproj import batch, census, datasets, ensemble, indicators, io, scenarios, testing
 from migproj.agequality import age_quality
 from migproj.ages import age_coords, regroup_ages
 from migproj.baseyears import base_population, interpolate_rounds
@@ -48,6 +48,7 @@ from migproj.smoothing import smooth_ages
 from migproj.stable import leslie_matrix, stable_population
 from migproj.stocks import project_stocks
 from migproj.survival import census_survival_ratios, separation_factors, survival_ratios
+from migproj.versions import show_versions
 from migproj.vital import net_migration_vital
 from migproj.world import project_world
 
@@ -62,6 +63,7 @@ __all__ = [
     "age_coords",
     "age_quality",
     "base_population",
+    "batch",
     "births_between",
     "births_from_rates",
     "brass_logit",
@@ -122,6 +124,7 @@ __all__ = [
     "scale_mortality",
     "scenarios",
     "separation_factors",
+    "show_versions",
     "single_year_life_table",
     "smooth_ages",
     "stable_population",

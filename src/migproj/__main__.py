@@ -16,6 +16,8 @@ def main() -> None:
         if error.name not in ("click", "rich"):
             raise
         sys.exit(f"migproj: the command needs {error.name}: pip install 'migproj[cli]'")
+    except KeyboardInterrupt:
+        sys.exit(130)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where dashes and dots cannot be written
     command(prog_name="migproj")

@@ -35,6 +35,8 @@ _PERIOD: Final = ("period",)
 _FLOWS: Final = ("period", "sex", "age")
 #: No population has more children per woman.
 _MOST_CHILDREN: Final = 15.0
+#: Beside a group without deaths a separation factor of 1 is computed with this error.
+_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ def _check_separation(separation: xr.DataArray, ways: Steps) -> None:
     closed = replace(ways, groups=closed_groups(ways.groups))
     same_grid("separation", separation, closed, "population that are closed")
     if separation.chunks is None:
-        outside = (separation < 0) | (separation > 1)
+        outside = (separation < -_ROUNDING) | (separation > 1 + _ROUNDING)
         if outside.any():
             raise SchemaError(
                 "separation: expected shares from 0 to 1, got "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from migproj import datasets, example
+from migproj import batch, datasets, example
 from migproj.ages import groups_of
 from migproj.errors import MigprojError
 
@@ -95,6 +97,7 @@ def main(ctx: click.Context, method: str, horizon: int, output: Path | None) -> 
       migproj --method average --horizon 2000 --output results
       migproj datasets
       migproj datasets bombay_1941
+      migproj run job.toml
     """  # noqa: D301 - click reads the backspace
     if ctx.invoked_subcommand is not None:
         return
@@ -133,6 +136,73 @@ def show_datasets(name: str | None) -> None:
     for key in ("notes", "print_errors", "licence"):
         if key in data.attrs:
             console.print(f"[bold]{key.replace('_', ' ')}[/] {data.attrs[key]}", highlight=False)
+
+
+@main.command("run")
+@click.argument("job", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Share the chunks among N processes."
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Share them among the workers of a dask scheduler."
+)
+@click.option(
+    "--log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Add log lines to FILE.  [default: log.txt in the folder STORE.job]",
+)
+@click.pass_context
+def run_job(
+    ctx: click.Context, job: Path, workers: int | None, scheduler: str | None, log: Path | None
+) -> None:
+    """Run the job file JOB, or go on with it where an earlier run has stopped.
+
+    \b
+    Exit codes:
+      0    finished
+      1    the job or its inputs are not what they should be
+      2    wrong words on the command line
+      3    another run writes to the store
+      4    the store was made by another job, or from other inputs
+      5    no space left on the disk
+      6    the store cannot be written to
+      7    the workers have died, or there are none
+      130  interrupted (Ctrl-C); 143 terminated
+    After 5, 6, 7, 130 and 143 the same command goes on with what is not finished.
+    """  # noqa: D301 - click reads the backspace
+
+    def terminated(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        batch.run(job, workers=workers, scheduler=scheduler, log=log)
+    except KeyboardInterrupt as error:
+        click.echo("Interrupted: the same command goes on with what is not finished", err=True)
+        ctx.exit(143 if isinstance(error, _Terminated) else 130)
+    except batch.BatchError as error:
+        raise _Stopped(error) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Stopped(click.ClickException):
+    """Shown in one line, with the exit code of the error."""
+
+    def __init__(self, error: batch.BatchError) -> None:
+        super().__init__(str(error))
+        self.exit_code: int = error.code  # type: ignore[misc] # click's is a default for all
+
+
+class _Terminated(KeyboardInterrupt):
+    """A request to end, of a batch system or the machine that shuts down."""
+
+
+@main.command("schema")
+def show_schema() -> None:
+    """Print the JSON schema of a job file."""
+    click.echo(json.dumps(batch.schema(), indent=2))
 
 
 def _console() -> Console:
