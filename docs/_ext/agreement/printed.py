@@ -139,7 +139,7 @@ def workbooks(folder: Path) -> Iterator[Row]:
         mp.indicators.age_sex_accuracy(both),
     ]
     name = "AGESEX workbook of PAS: scores"
-    yield absolute(part, name, "age_quality", ours, [3.907, 3.655, 2.249, 14.308], "1")
+    yield absolute(part, name, "indicators", ours, [3.907, 3.655, 2.249, 14.308], "1")
 
     given = pd.read_csv(folder / "demotools/lifetable/abridged_in.csv")
     given = given.query("dataset == 'PAS_LTPOPDTH'")
