@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 TABLE = Path(__file__).parents[1] / "agreement.csv"
-HEAD = ["function", "case", "cells", "largest difference", "digits"]
+HEAD = ["function", "case", "cells", "difference", "digits"]
 
 
 class Agreement(SphinxDirective):
