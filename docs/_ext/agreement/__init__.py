@@ -2,7 +2,7 @@
 
 ``python -m docs._ext.agreement`` in the checkout computes every case anew from the reference folder
 (MIGPROJ_REFERENCE, see CONTRIBUTING.md) and writes docs/agreement.csv, which the page shows. The
-golden tests assert the same; the inputs are theirs.
+inputs are read as in the golden tests.
 """
 
 from __future__ import annotations
