@@ -1,4 +1,7 @@
-"""``python -m benchmarks``: run all cases and print the table. Takes pytest's options."""
+"""``python -m benchmarks [--save FILE]``: run all cases and print the table.
+
+Takes pytest's options.
+"""
 
 from __future__ import annotations
 

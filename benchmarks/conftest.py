@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--smoke", action="store_true", help="Small inputs and few rounds: does it run at all?"
     )
+    parser.addoption("--save", metavar="FILE", help="Write the table there as well.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -134,19 +136,27 @@ def note(pytestconfig: pytest.Config) -> Callable[[str], None]:
     return pytestconfig.stash[_NOTES].append
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def _report(config: pytest.Config) -> list[str]:
+    """The lines of the table; none where nothing was measured."""
     rows, checks, notes = (config.stash[key] for key in (_ROWS, _CHECKS, _NOTES))
+    lines: list[str] = []
     if not (rows or checks or notes):
-        return
-    write = terminalreporter.write_line
-    terminalreporter.section("migproj beside NumPy and the memory (medians)")
+        return lines
     if config.getoption("--smoke") or _disabled(config):
-        write("Small inputs, few rounds: this shows that the benchmarks run, not how fast.")
+        lines.append("Small inputs, few rounds: this shows that the benchmarks run, not how fast.")
     if rows:
-        for text in (measure.HEADER, *map(measure.line, rows), "", measure.LEGEND, ""):
-            write(text)
+        lines += [measure.HEADER, *map(measure.line, rows), "", measure.LEGEND, ""]
     if checks:
-        for text in (measure.CHECK_HEADER, *map(measure.check_line, checks), ""):
-            write(text)
-    for text in notes:
-        write(text)
+        lines += [measure.CHECK_HEADER, *map(measure.check_line, checks), ""]
+    return lines + notes
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    lines = _report(config)
+    if not lines:
+        return
+    terminalreporter.section("migproj beside NumPy and the memory (medians)")
+    for text in lines:
+        terminalreporter.write_line(text)
+    if path := config.getoption("--save"):
+        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")

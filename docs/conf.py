@@ -18,6 +18,7 @@ extensions = [
     "numpydoc",
     "names_of_migproj",
     "errors_of_estimators",
+    "agreement_table",
 ]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath"]
