@@ -33,6 +33,7 @@ from migproj.lifetable import close_life_table, death_rates, life_table
 from migproj.migrationmodels import model_migration_schedule
 from migproj.mirror import emigrants, fill_stocks, reconcile_reports
 from migproj.modelfamilies import model_life_table
+from migproj.modeltables import log_quadratic
 from migproj.multiregional import project_regions
 from migproj.netmigration import net_migration
 from migproj.openage import redistribute_open_group
