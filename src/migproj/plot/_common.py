@@ -30,6 +30,7 @@ __all__ = [
     "label_ages",
     "label_of",
     "lines_of",
+    "need_of",
     "refuse_more",
     "style_of",
     "thin",
@@ -137,7 +138,8 @@ def dots_in_rows(ax: Axes, array: xr.DataArray, place: str, **style: Any) -> Non
 def title_of(array: xr.DataArray) -> str:
     """Name and units, for an axis."""
     name = "" if array.name is None else str(array.name)
-    return f"{name} ({array.attrs['units']})" if "units" in array.attrs else name
+    units = str(array.attrs.get("units", ""))
+    return f"{name} ({units})" if name and units else name or units
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
@@ -170,6 +172,16 @@ def inches_of(ax: Axes) -> tuple[float, float]:
     return box.width / dpi, box.height / dpi
 
 
+def need_of(axis: Axis, labels: Sequence[str]) -> float:
+    """The distance on the axis at which the longest of `labels` does not reach the next."""
+    across = axis is axis.axes.xaxis
+    low, high = np.sort(axis.get_view_interval())
+    size = inches_of(axis.axes)[0 if across else 1] * 72
+    font = float(axis.get_ticklabels()[0].get_fontsize())
+    longest = max(len(label) for label in labels) * _DIGIT if across else 1.0
+    return float(font * (longest + _ROOM) * (high - low) / size)
+
+
 def thin(
     axis: Axis,
     places: npt.NDArray[Any],
@@ -183,12 +195,7 @@ def thin(
     `always` is one label that is kept before others. The axis must have its limits and the axes
     their size.
     """
-    across = axis is axis.axes.xaxis
-    low, high = np.sort(axis.get_view_interval())
-    size = inches_of(axis.axes)[0 if across else 1] * 72
-    font = float(axis.get_ticklabels()[0].get_fontsize())
-    longest = max(len(label) for label in labels) * _DIGIT if across else 1.0
-    need = font * (longest + _ROOM) * (high - low) / size
+    need = need_of(axis, labels)
     gap = float(np.diff(np.sort(places)).min()) if len(places) > 1 else need
     step = next((step for step in steps if step * gap >= need), len(places))
     kept = list(range(0, len(places), step))

@@ -313,8 +313,10 @@ def _bars(ax: Axes, x: float, tops: Line, sizes: Line, names: list[str], known: 
         ax.bar(left, size, _BAR, bottom=top - size, align="edge", color=colour, linewidth=0)
 
 
-def _wrapped(names: list[str]) -> list[str]:
-    return ["\n".join(textwrap.wrap(name, _WRAP)) or name for name in names]
+def _texts(names: list[str], height: float) -> list[str]:
+    """Labels in several lines, if there is room for so many below each other."""
+    wrapped = ["\n".join(textwrap.wrap(name, _WRAP)) or name for name in names]
+    return wrapped if sum(_inches(text)[1] for text in wrapped) <= height else names
 
 
 def _inches(text: str) -> tuple[float, float]:
@@ -350,12 +352,12 @@ def _room(ax: Axes) -> tuple[float, float]:
 
 def _round_labels(ax: Axes, names: list[str], angles: Line) -> None:
     """Names beside a circle, those of each half below each other."""
-    texts = _wrapped(names)
     points = _at(1.0, angles)
+    width, height = _room(ax)
+    texts = _texts(names, 1.5 * height)  # on two sides
     sizes = np.array([_inches(text) for text in texts])
     right = points[:, 0] >= -1e-9
     room = [sizes[part, 0].max(initial=0.0) for part in (~right, right)]
-    width, height = _room(ax)
     line = _FONT * 1.15 / 72
     scale = min((width - sum(room)) / (2 * _LABELS + 0.1), (height - 4 * line) / (2 * _LABELS))
     scale = max(scale, 0.25 * min(width, height))
@@ -372,11 +374,11 @@ def _round_labels(ax: Axes, names: list[str], angles: Line) -> None:
 
 def _side_labels(ax: Axes, names: dict[str, list[str]], middles: dict[str, Line]) -> None:
     """Names beside the bars of each side."""
-    texts = {dim: _wrapped(names[dim]) for dim in _FLOW}
-    sizes = {dim: np.array([_inches(text) for text in texts[dim]]) for dim in _FLOW}
-    room = [sizes[dim][:, 0].max() for dim in _FLOW]
     width, height = _room(ax)
     line = _FONT * 1.15 / 72
+    texts = {dim: _texts(names[dim], height - 3 * line) for dim in _FLOW}
+    sizes = {dim: np.array([_inches(text) for text in texts[dim]]) for dim in _FLOW}
+    room = [sizes[dim][:, 0].max() for dim in _FLOW]
     across = max((width - sum(room)) / (1 + 2 * _PAD + 0.02), 0.3 * width)
     most = max(abs(np.concatenate(list(middles.values()))).max(), 0.5 * _extent(ax))
     up = (height - 3 * line) / (2 * most)

@@ -10,7 +10,15 @@ import xarray as xr
 from migproj._checks import check_dims
 from migproj.ages import groups_of
 from migproj.errors import SchemaError
-from migproj.plot._common import axes_or_new, label_ages, label_of, refuse_more, thin, title_of
+from migproj.plot._common import (
+    axes_or_new,
+    label_ages,
+    label_of,
+    need_of,
+    refuse_more,
+    thin,
+    title_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +28,6 @@ __all__ = ["heat_map"]
 
 #: Dims that run from left to right unless told.
 _ACROSS: Final = ("time", "period", "destination")
-#: Room for the longest label below the axes before labels are turned, in characters.
-_TURNED = 4
 
 
 def heat_map(
@@ -136,5 +142,5 @@ def _label(axis: Axis, array: xr.DataArray, dim: str) -> None:
         thin(axis, places, labels)
         return
     axis.set_ticks(places, labels)
-    if axis is axis.axes.xaxis and max(map(len, labels)) > _TURNED:
+    if axis is axis.axes.xaxis and need_of(axis, labels) > 1:
         axis.set_tick_params(labelrotation=90)
