@@ -14,6 +14,7 @@ import migproj as mp
 
 mpl.use("agg")
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle, StepPatch, Wedge
 from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
@@ -274,6 +275,20 @@ def test_profile_of_quantiles_is_that_of_draws():
         np.testing.assert_allclose(one.get_paths()[0].vertices, two.get_paths()[0].vertices)
 
 
+def test_lazy_arrays_are_drawn(alabama, flows):
+    draws = net()
+    chunked = draws.chunk(draw=10, race=1)
+    one, two = mp.plot.age_profile(draws), mp.plot.age_profile(chunked)
+    for a, b in zip(one.get_lines(), two.get_lines(), strict=True):
+        np.testing.assert_array_equal(a.get_ydata(), b.get_ydata())
+    assert len(mp.plot.pyramid(alabama[0].chunk(age=3)).patches) == 34
+    with pytest.raises(mp.SchemaError, match="counts of 0 or more"):
+        mp.plot.pyramid(-alabama[0].chunk(age=3))
+    assert len(mp.plot.flow_chord(flows.chunk()).patches) == 13
+    assert mp.plot.heat_map((flows - 9).chunk()).collections[0].get_clim() == (-51, 51)
+    assert len(mp.plot.sex_ratios(alabama[0].chunk()).get_lines()) == 2
+
+
 def test_lines_of_too_many_dims():
     draws = net()
     with pytest.raises(mp.SchemaError, match=r"select one label, such as array.isel\(race=0\)"):
@@ -391,6 +406,16 @@ def test_labels_of_flows_do_not_overlap_and_are_not_cut(draw, n):
     assert not cut(ax)
     labels = {text.get_text().replace("\n", " ") for text in ax.texts}
     assert {f"Place of number {k}" for k in range(n)} <= labels
+
+
+@pytest.mark.parametrize("draw", ["flow_chord", "flow_sankey"])
+def test_flows_in_a_part_of_a_figure_without_pyplot(flows, draw):
+    figure = Figure(layout="constrained", figsize=(6.8, 3))
+    part = figure.subfigures(1, 2)[1]
+    ax = part.subplots()
+    assert getattr(mp.plot, draw)(flows, ax=ax) is ax
+    figure.draw_without_rendering()
+    assert ax.get_window_extent().x0 >= figure.bbox.width / 2
 
 
 @pytest.mark.parametrize("draw", ["flow_chord", "flow_sankey"])

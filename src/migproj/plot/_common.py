@@ -97,6 +97,7 @@ def refuse_more(name: str, array: xr.DataArray, along: Sequence[str], most: int)
             f"{name}: expected {wanted}{more}, got {tuple(slim.dims)!r}; select one label, such as "
             f"{name}.isel({others[most]}=0), or sum, such as {name}.sum({others[most]!r})"
         )
+    slim = slim.compute()  # a picture reads every value
     check_finite(name, slim)
     return slim
 
@@ -168,8 +169,7 @@ def grid_of(count: int) -> list[Axes]:
 def inches_of(ax: Axes) -> tuple[float, float]:
     """Width and height of axes."""
     box = ax.get_window_extent()
-    dpi = ax.get_figure(root=True).dpi  # type: ignore[union-attr]
-    return box.width / dpi, box.height / dpi
+    return box.width / ax.figure.dpi, box.height / ax.figure.dpi
 
 
 def need_of(axis: Axis, labels: Sequence[str]) -> float:

@@ -172,10 +172,10 @@ def flow_sankey(
 def _checked(flows: xr.DataArray, within: str, *, square: bool) -> xr.DataArray:
     """The table (origin, destination), without missing cells."""
     check_dims("flows", flows, *_FLOW)
-    check_counts("flows", flows, people=False)
     if within not in ("keep", "drop"):
         raise SchemaError(f"within: expected 'keep' or 'drop', got {within!r}")
     table = refuse_more("flows", flows, _FLOW, 0).transpose(*_FLOW).astype(np.float64)
+    check_counts("flows", table, people=False)
     for dim in _FLOW:
         if dim not in table.indexes:
             raise SchemaError(
@@ -325,7 +325,7 @@ def _inches(text: str) -> tuple[float, float]:
 
     lines = text.split("\n")
     widths = [TextPath((0, 0), line, size=_FONT).get_extents().width for line in lines if line]
-    return max(widths, default=0.0) / 72, (len(lines) + 0.25) * _FONT / 72
+    return max(widths, default=0.0) / 72, (1.1 * len(lines) + 0.15) * _FONT / 72
 
 
 def _apart(wanted: Line, heights: Line, low: float, high: float) -> Line:
@@ -344,8 +344,9 @@ def _apart(wanted: Line, heights: Line, low: float, high: float) -> Line:
 
 def _room(ax: Axes) -> tuple[float, float]:
     """Width and height of the axes after the figure has been laid out."""
-    figure = ax.get_figure(root=True)
-    if figure is not None and (engine := figure.get_layout_engine()) is not None:
+    figure = ax.figure.canvas.figure  # also that of subfigures
+    engine = figure.get_layout_engine()
+    if engine is not None:
         engine.execute(figure)
     return inches_of(ax)
 
@@ -404,7 +405,7 @@ def _label(
     """A label at the left or the right, and a line to it where it had to move."""
     x, y = place
     ha = "left" if side > 0 else "right"
-    ax.text(x, y, text, ha=ha, va="center", fontsize=_FONT, linespacing=1.0)
+    ax.text(x, y, text, ha=ha, va="center", fontsize=_FONT, linespacing=1.1)
     if moved:
         ax.plot([point[0], x - side * 0.01], [point[1], y], color="0.6", linewidth=0.5)
 

@@ -120,9 +120,9 @@ def _checked(name: str, array: xr.DataArray) -> tuple[xr.DataArray, AgeGroups]:
             f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got "
             f"{array['sex'].values.tolist()}; a pyramid has two sides"
         )
-    check_counts(name, array, people=False)
     known = [dim for dim in ("quantile", "draw") if dim in array.dims]
     slim = refuse_more(name, array, [*known, "sex", "age"], 0)
+    check_counts(name, slim, people=False)
     return slim.transpose(..., "sex", "age"), groups_of(array, name)
 
 
