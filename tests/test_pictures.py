@@ -275,6 +275,29 @@ def test_profile_of_quantiles_is_that_of_draws():
         np.testing.assert_allclose(one.get_paths()[0].vertices, two.get_paths()[0].vertices)
 
 
+def test_bands_without_a_median_have_no_line():
+    quantiles = net().quantile([0.1, 0.9], "draw")
+    ax = mp.plot.age_profile(quantiles)
+    assert len(ax.get_lines()) == 1  # at 0
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["white", "non-white", "10–90 %"]
+    low, high = quantiles.sel(race="white").values
+    ends = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (ends.min(), ends.max()) == (low.min(), high.max())
+
+
+def test_legend_of_many_lines_is_above_them():
+    natives = mp.datasets.load("us_1960")["population"].sum("race")
+    ax = pyplot.subplots(layout="constrained")[1]
+    mp.plot.sex_ratios(natives, ax=ax)
+    ax.figure.draw_without_rendering()
+    box, lines = ax.get_legend().get_window_extent(), ax.get_window_extent()
+    assert box.y0 >= lines.y1 - 1
+    assert box.x0 >= 0
+    assert box.x1 <= ax.figure.bbox.width
+    assert not overlaps(ax)
+
+
 def test_lazy_arrays_are_drawn(alabama, flows):
     draws = net()
     chunked = draws.chunk(draw=10, race=1)

@@ -31,6 +31,8 @@ __all__ = ["age_profile", "sex_ratios", "stock_lines"]
 
 _MEDIAN: Final = "median"
 _FAINT: Final = 0.25
+#: More labels than this go above the axes.
+_MANY: Final = 5
 #: The line of as many men as women.
 _EVEN: Final[dict[str, Any]] = {"color": "0.6", "linewidth": 0.8, "zorder": 0}
 
@@ -44,9 +46,9 @@ def age_profile(
     ----------
     array : DataArray (age) or (dim, age), with ``quantile`` or ``draw`` or without
         Such as net migration by birthplace (persons per period). Around the line of the median
-        (with an even number of quantiles: of the one below it) lies a band from each quantile
-        to its partner at the other end; with ``draw`` the bands are of 80 and 95 % of the draws.
-        Dims of length 1 are left out.
+        (none, with an even number of quantiles) lies a band from each quantile to its partner at
+        the other end; with ``draw`` the bands are of 80 and 95 % of the draws. Dims of length 1
+        are left out.
     ax : matplotlib Axes, optional
         Where to draw. Default: a new figure.
     add_legend : bool, default True
@@ -223,22 +225,28 @@ def _lines(
     ends = [
         (lines_of(name, low, along), lines_of(name, high, along)) for _, low, high in bands.pairs
     ]
+    has_lines = bands.has_median or not ends
     for line, (label, values) in enumerate(lines_of(name, bands.middle, along)):
-        named = {"label": _MEDIAN if bands.has_median and not several and ends else label}
-        drawn = ax.plot(places, values, **{**named, **style_of(line), **style})[0]
-        for low, high in ends:
+        look = {**style_of(line), **style}
+        if has_lines:
+            ax.plot(places, values, label=_MEDIAN if ends and not several else label, **look)
+        for k, (low, high) in enumerate(ends):
             ax.fill_between(
-                places, low[line][1], high[line][1],
-                color=drawn.get_color(), alpha=_FAINT, linewidth=0,
+                places, low[line][1], high[line][1], color=look["color"], alpha=_FAINT,
+                linewidth=0, label=None if has_lines or k else label,
             )  # fmt: skip
     for k, (band, _, _) in enumerate(bands.pairs):  # as dark as bands on bands are
-        colour = "0.3" if several else ax.get_lines()[-1].get_color()
+        colour = "0.3" if several else {**style_of(0), **style}["color"]
         ax.fill_between([], [], color=colour, alpha=1 - (1 - _FAINT) ** (k + 1), lw=0, label=band)
     ax.set_ylabel(title_of(array))
 
 
 def _legend(ax: Axes, wanted: bool, **place: Any) -> None:
-    if wanted and ax.get_legend_handles_labels()[1]:
+    """A legend where lines leave room for it; of many lines, above them."""
+    count = len(ax.get_legend_handles_labels()[1])
+    if count > _MANY and not place:
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
+    if wanted and count:
         ax.legend(fontsize="small", frameon=False, **place)
 
 
