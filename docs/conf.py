@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "numpydoc",
+    "matplotlib.sphinxext.plot_directive",
     "names_of_migproj",
     "errors_of_estimators",
     "agreement_table",
@@ -27,3 +28,9 @@ autodoc_typehints = "none"  # the docstrings say more: dims and units
 numpydoc_show_class_members = False
 html_theme = "furo"
 html_title = f"migproj {release}"
+# pictures.md: drawn at each build, a journal's column wide
+plot_include_source = True
+plot_html_show_source_link = plot_html_show_formats = False
+plot_formats = [("png", 180)]
+plot_rcparams = {"figure.figsize": (3.4, 3.0), "font.size": 8}
+plot_apply_rcparams = True

@@ -1,6 +1,6 @@
 """Net migration from census rounds, and populations and migrant stocks carried forward."""
 
-from migproj import batch, census, datasets, ensemble, indicators, io, scenarios, testing
+from migproj import batch, census, datasets, ensemble, indicators, io, plot, scenarios, testing
 from migproj.agequality import age_quality
 from migproj.ages import age_coords, regroup_ages
 from migproj.baseyears import base_population, interpolate_rounds
@@ -108,6 +108,7 @@ __all__ = [
     "net_migration",
     "net_migration_rounds",
     "net_migration_vital",
+    "plot",
     "project_population",
     "project_regions",
     "project_stocks",

@@ -326,11 +326,12 @@ def _picture(result: example.Example, method: str, file: Path) -> Path | None:
 
     figure = Figure(figsize=(11, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    age_profile(result.estimates["net_migration"].sel(estimator=method), ax=left)
+    net = result.estimates["net_migration"].sel(estimator=method)
+    age_profile(net, ax=left, add_legend=False)
     left.set_title(f"Net migration 1950-60 by age in 1960 ({method})")
     since = int(result.stocks["time"][-1]) - 1950
     known = result.stocks["stock"].sel(age=slice(since, None)).sum("age", keep_attrs=True)
-    stock_lines(known, ax=right)
+    stock_lines(known, ax=right, add_legend=False)
     right.set_title(f"Stocks aged {since}+ by division of birth")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     figure.savefig(file, dpi=120)
