@@ -36,7 +36,7 @@ from migproj.errors import SchemaError
 __all__ = ["flows_from_stocks"]
 
 _ACCOUNTING: Final = ("demographic-accounting", "pseudo-bayesian")
-#: The parts of an account, in the order of the kernel's outputs.
+#: The parts of an account, in the kernel's order.
 _PARTS: Final = (
     "before",
     "after",
@@ -305,7 +305,7 @@ def _accounts(
             *(Input(name, counts, ("country",)) for name, counts in vital.items()),
         ],
         [
-            *(Output(name, STOCK, (n, n)) for name in _PARTS),
+            Output("parts", ("_part", *STOCK), (len(_PARTS), n, n)),
             *(Output(name, dtype=_type_of(name)) for name in (*_REPORT, "n_births_spread")),
         ],
         rules.births,
@@ -315,7 +315,8 @@ def _accounts(
         rules.tolerance,
         rules.limit,
     )
-    account = {str(array.name): array for array in made}
+    account = {str(array.name): array for array in made[1:]}
+    account |= {name: made[0].isel(_part=k) for k, name in enumerate(_PARTS)}
     places = start["country"].values
     check_faults(account, places)
     if rules.births == BIRTHS["native"]:

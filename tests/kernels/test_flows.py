@@ -26,7 +26,7 @@ def draw(rng, rows, n=5):
 def accounts(given, index, system, native, by_account, before):
     n = given[0].shape[1]
     count = len(index[0])
-    parts = [np.full((count, n, n), 7.0) for _ in range(8)]
+    parts = np.full((count, 8, n, n), 7.0)
     whole = [np.full(count, 7, np.int64) for _ in range(4)]
     error = np.full(count, 7.0)
     paired = [part for pair in zip(given, index, strict=True) for part in pair]
@@ -34,7 +34,7 @@ def accounts(given, index, system, native, by_account, before):
         kernels.accounts,
         count,
         *paired,
-        *parts,
+        parts,
         whole[0],
         error,
         *whole[1:],
@@ -46,7 +46,7 @@ def accounts(given, index, system, native, by_account, before):
         TOLERANCE,
         100_000,
     )
-    return parts, error, whole
+    return np.ascontiguousarray(parts.swapaxes(0, 1)), error, whole
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -279,7 +279,7 @@ def _births_of(births: FloatArray, rule: int, last: FloatArray, born: FloatArray
 
 @helper
 def _account(
-    people: FloatArray,  # (6, countries, birthplaces): the outputs of `accounts`, in their order
+    people: FloatArray,  # (8, countries, birthplaces): the parts that `accounts` makes
     births: FloatArray,
     deaths: FloatArray,
     work: FloatArray,  # (8, countries): see `_fit`
@@ -372,14 +372,7 @@ def accounts(
     births_row: IntArray,
     deaths: FloatArray,  # (rows, countries)
     deaths_row: IntArray,
-    before: FloatArray,  # outputs (rows, countries, birthplaces): where those people are who are
-    after: FloatArray,  # there at both instants
-    born: FloatArray,
-    dead: FloatArray,
-    left: FloatArray,  # who left for the outside
-    came: FloatArray,  # who came from there
-    start_adjusted: FloatArray,  # what a closed system added to the stocks
-    end_adjusted: FloatArray,
+    parts: FloatArray,  # outputs (rows, 8, countries, birthplaces): see below
     iterations: IntArray,  # outputs (rows)
     error: FloatArray,
     fault: IntArray,  # codes above
@@ -393,11 +386,17 @@ def accounts(
     tolerance: float,
     limit: int,
 ) -> None:
+    """Close the account of everyone.
+
+    The parts are: where those are at the start, and at the end, who are there at both; births;
+    deaths; who left for the outside; who came from there; and by how much a closed system changed
+    the stocks at the start, and at the end.
+    """
     n = start.shape[1]
-    people = np.empty((6, n, n))
     work = np.empty((8, n))
     for b in range(lo, hi):
         o = out_row[b]
+        people = parts[o]
         unknown = 0.0
         for c in range(n):
             unknown += births[births_row[b], c] + deaths[deaths_row[b], c]
@@ -405,7 +404,7 @@ def accounts(
                 people[0, c, k] = start[start_row[b], c, k]
                 people[1, c, k] = end[end_row[b], c, k]
                 unknown += people[0, c, k] + people[1, c, k]
-                for part in range(2, 6):
+                for part in range(2, 8):
                     people[part, c, k] = 0.0
         fault[o] = NOTHING
         place[o] = 0
@@ -425,24 +424,15 @@ def accounts(
                 tolerance,
                 limit,
             )
+        none = math.isnan(unknown) or fault[o] != NOTHING
         for c in range(n):
             for k in range(n):
-                # In an open system it is the rounding of sums.
-                more = people[0, c, k] + people[3, c, k] - start[start_row[b], c, k]
-                start_adjusted[o, c, k] = more if system == CLOSED else 0.0
-                more = people[1, c, k] + people[2, c, k] - end[end_row[b], c, k]
-                end_adjusted[o, c, k] = more if system == CLOSED else 0.0
-                before[o, c, k] = people[0, c, k]
-                after[o, c, k] = people[1, c, k]
-                born[o, c, k] = people[2, c, k]
-                dead[o, c, k] = people[3, c, k]
-                left[o, c, k] = people[4, c, k]
-                came[o, c, k] = people[5, c, k]
-        if math.isnan(unknown) or fault[o] != NOTHING:
-            for made in (before, after, born, dead, left, came, start_adjusted, end_adjusted):
-                for c in range(n):
-                    for k in range(n):
-                        made[o, c, k] = math.nan
+                if system == CLOSED:
+                    people[6, c, k] = people[0, c, k] + people[3, c, k] - start[start_row[b], c, k]
+                    people[7, c, k] = people[1, c, k] + people[2, c, k] - end[end_row[b], c, k]
+                if none:
+                    for part in range(8):
+                        people[part, c, k] = math.nan
 
 
 @helper
