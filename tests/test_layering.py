@@ -49,6 +49,8 @@ FLOW = [
     ["fitting", "flows"],
     ["_flowchecks", "fitting"],
     ["flows"],
+    ["_flowchecks"],
+    ["fitting", "flows"],
     ["intensity"],
     ["ageheaping", "ageratios", "flowaccounts", "flowtables"],
     ["agequality"],

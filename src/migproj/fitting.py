@@ -20,11 +20,11 @@ from migproj._checks import (
     check_weights,
     where,
 )
+from migproj._flowchecks import FLOW, positive
 from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["fit_margins", "flows_from_net"]
 
-_FLOW: Final = ("origin", "destination")
 #: Codes of the kernel, and how flows with the fewest movers are made.
 _NEAREST: Final = {"entropy": 0, "least-change": 1}
 _FEWEST: Final = "fewest-movers"
@@ -112,7 +112,7 @@ def fit_margins(
     own = [[dim for dim in margin.dims if dim in core or dim in blocks] for margin in margins]
     flat = [_flat(margin, dims) for margin, dims in zip(margins, own, strict=True)]
     total_of, first = _totals_of(table, core, margins, own, blocks)
-    parameters = (total_of, first, *_limits(tolerance, max_iterations))
+    limits = positive("tolerance", tolerance), int(positive("max_iterations", max_iterations))
     totals = xr.concat(flat, "_cell", join="exact", coords="minimal", compat="override")
     if totals.chunks is not None:
         totals = totals.chunk(_cell=-1)
@@ -125,7 +125,9 @@ def fit_margins(
             Input("margins", totals.rename(_cell="_total"), ("_total",)),
         ],
         [Output("fitted_table", ("_cell",), (cells,)), *_REPORT],
-        *parameters,
+        total_of,
+        first,
+        *limits,
     )
     _check_met(fault, place, error, margins, own, first)
     batch = fitted.dims[:-1]
@@ -224,9 +226,9 @@ def flows_from_net(
         raise SchemaError(f"method: expected one of {able}, got {method!r}")
     check_dims("net", net, "country")
     check_finite("net", net)
-    for dim in _FLOW:
+    for dim in FLOW:
         check_lacks("net", net, dim, "net migration is by country")
-    check_dims("prior", prior, *_FLOW)
+    check_dims("prior", prior, *FLOW)
     check_weights("prior", prior, "flows")
     check_lacks("prior", prior, "country", "its countries are those of origin and destination")
     if "country" not in net.indexes:
@@ -234,9 +236,9 @@ def flows_from_net(
             "net: dim 'country' has no labels; nothing is aligned by position: "
             "net.assign_coords(country=[...])"
         )
-    for dim in _FLOW:
+    for dim in FLOW:
         check_labels_of("prior", prior, dim, "net", net, "country", "Give 0 where nobody moves")
-    limits = _limits(tolerance, max_iterations)
+    limits = positive("tolerance", tolerance), int(positive("max_iterations", max_iterations))
     _check_no_balance(net, limits[0])
     n = net.sizes["country"]
     if method == _FEWEST:
@@ -249,9 +251,9 @@ def flows_from_net(
             [
                 Input("losses", (-net).clip(0.0), ("country",)),
                 Input("gains", net.clip(0.0), ("country",)),
-                Input("prior", prior, _FLOW),
+                Input("prior", prior, FLOW),
             ],
-            [Output("flows", _FLOW, (n, n)), Output("stayers", ("country",), (n,)), *_REPORT],
+            [Output("flows", FLOW, (n, n)), Output("stayers", ("country",), (n,)), *_REPORT],
             True,
             1.0,
             *limits,
@@ -265,10 +267,10 @@ def flows_from_net(
             kernels.net_flows,
             [
                 Input("net", net, ("country",)),
-                Input("prior", prior, _FLOW),
+                Input("prior", prior, FLOW),
                 Input("total", movers),
             ],
-            [Output("flows", _FLOW, (n, n)), *_REPORT],
+            [Output("flows", FLOW, (n, n)), *_REPORT],
             _NEAREST[method],
             total is not None,
             *limits,
@@ -285,16 +287,8 @@ def flows_from_net(
             f"net: no flows along the cells of prior have this net migration: {who} is off by "
             f"{off:g}{_cells(fault)}; give prior numbers above 0 where people can move"
         )
-    flows = flows.assign_coords(dict.fromkeys(_FLOW, net["country"].values))
+    flows = flows.assign_coords(dict.fromkeys(FLOW, net["country"].values))
     return xr.Dataset({"flows": flows, "iterations": times, "margin_error": error})
-
-
-def _limits(tolerance: float, max_iterations: int) -> tuple[float, int]:
-    for name, value in (("tolerance", tolerance), ("max_iterations", max_iterations)):
-        number = as_number(name, value)
-        if number.ndim or not (np.isfinite(number) and number > 0):
-            raise SchemaError(f"{name}: expected one number above 0, got {value!r}")
-    return float(tolerance), int(max_iterations)
 
 
 def _cells(flags: xr.DataArray) -> str:

@@ -36,6 +36,17 @@ from migproj.errors import SchemaError
 __all__ = ["flows_from_stocks"]
 
 _ACCOUNTING: Final = ("demographic-accounting", "pseudo-bayesian")
+#: The parts of an account, in the kernel's order.
+_PARTS: Final = (
+    "before",
+    "after",
+    "births",
+    "deaths",
+    "to_outside",
+    "from_outside",
+    "adjustment_start",
+    "adjustment_end",
+)
 #: What the kernels say of each account.
 _REPORT: Final = ("iterations", "margin_error", "fault", "place")
 
@@ -212,7 +223,7 @@ def flows_from_stocks(
             name: vital_counts(name, counts, start, end)
             for name, counts in (("births", births), ("deaths", deaths))
         }
-        if rules.is_closed:
+        if rules.system == SYSTEMS["closed"]:
             check_growth(start, end, vital, positive("agreement", agreement))
         result = _by_accounting(start, end, vital, prior, rules)
     elif method in ("drop-negatives", "reverse-negatives"):
@@ -233,10 +244,6 @@ class _Rules:
     weight: float
     tolerance: float
     limit: int
-
-    @property
-    def is_closed(self) -> bool:
-        return self.system == SYSTEMS["closed"]
 
 
 def _by_accounting(
@@ -273,16 +280,8 @@ def _by_accounting(
     check_faults({"fault": fault, "place": place, "margin_error": error}, places)
     worst = error.max("birthplace", skipna=False)
     result = {"flows": flows, "stayers": stayers}
-    for name in ("births", "deaths", "to_outside", "from_outside"):
+    for name in _PARTS[2:]:
         result[name] = account[name]
-    for name, stock, used, off, outside in (
-        ("adjustment_start", start, "before", "deaths", "to_outside"),
-        ("adjustment_end", end, "after", "births", "from_outside"),
-    ):
-        given = stock.drop_vars(list(stock.coords))  # its labels are those of the account
-        change = account[used] + account[off] + account[outside] - given
-        # In an open system this is the rounding of sums.
-        result[name] = change if rules.is_closed else change.where(change.isnull(), 0.0)
     result["iterations"] = account["iterations"] + times.max("birthplace")
     result["margin_error"] = xr.apply_ufunc(
         np.maximum, account["margin_error"], worst, join="exact", dask="allowed"
@@ -298,7 +297,6 @@ def _accounts(
     from migproj._kernels import flows as kernels
 
     n = start.sizes["country"]
-    parts = ("before", "after", "births", "deaths", "to_outside", "from_outside")
     made = apply(
         kernels.accounts,
         [
@@ -307,7 +305,7 @@ def _accounts(
             *(Input(name, counts, ("country",)) for name, counts in vital.items()),
         ],
         [
-            *(Output(name, STOCK, (n, n)) for name in parts),
+            Output("parts", ("_part", *STOCK), (len(_PARTS), n, n)),
             *(Output(name, dtype=_type_of(name)) for name in (*_REPORT, "n_births_spread")),
         ],
         rules.births,
@@ -317,7 +315,8 @@ def _accounts(
         rules.tolerance,
         rules.limit,
     )
-    account = {str(array.name): array for array in made}
+    account = {str(array.name): array for array in made[1:]}
+    account |= {name: made[0].isel(_part=k) for k, name in enumerate(_PARTS)}
     places = start["country"].values
     check_faults(account, places)
     if rules.births == BIRTHS["native"]:

@@ -26,7 +26,7 @@ def draw(rng, rows, n=5):
 def accounts(given, index, system, native, by_account, before):
     n = given[0].shape[1]
     count = len(index[0])
-    parts = [np.full((count, n, n), 7.0) for _ in range(6)]
+    parts = np.full((count, 8, n, n), 7.0)
     whole = [np.full(count, 7, np.int64) for _ in range(4)]
     error = np.full(count, 7.0)
     paired = [part for pair in zip(given, index, strict=True) for part in pair]
@@ -34,7 +34,7 @@ def accounts(given, index, system, native, by_account, before):
         kernels.accounts,
         count,
         *paired,
-        *parts,
+        parts,
         whole[0],
         error,
         *whole[1:],
@@ -46,7 +46,7 @@ def accounts(given, index, system, native, by_account, before):
         TOLERANCE,
         100_000,
     )
-    return parts, error, whole
+    return np.ascontiguousarray(parts.swapaxes(0, 1)), error, whole
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -67,7 +67,7 @@ def test_accounts(system, native, by_account, before):
     index = [picks(rng, 7, 3) for _ in given]
     if by_account:
         index = [index[0]] * 4
-    (first, last, born, dead, left, came), error, (times, fault, _, spread) = accounts(
+    (first, last, born, dead, left, came, more, grown), error, (times, fault, _, spread) = accounts(
         given, index, system, native, by_account, before
     )
     assert (times >= 0).all()
@@ -88,6 +88,12 @@ def test_accounts(system, native, by_account, before):
             # Fits end within the tolerance of a margin; how far cells are off depends on how
             # fast they converge.
             np.testing.assert_allclose(got[row], want, rtol=0, atol=1e-7)
+        for change, stock, used in (
+            (more, own[0], first[row] + dead[row]),
+            (grown, own[1], last[row] + born[row]),
+        ):
+            want = used - stock if system == "closed" else np.zeros_like(stock)
+            np.testing.assert_allclose(change[row], want, rtol=0, atol=1e-11)
         np.testing.assert_allclose(first[row].sum(0), last[row].sum(0), rtol=1e-13)
         assert error[row] <= TOLERANCE * own[0].sum(1).max() * 2
 

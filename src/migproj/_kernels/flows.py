@@ -39,6 +39,22 @@ FLOWS_UNMET = 8
 #: What rounding may leave of a cell that is taken off whole, as a share of all people.
 _ROUNDING = 1e-12
 
+#: Rounds of a fit from one guess of where it ends to the next, and how many rounds it looks ahead.
+_EVERY = 5
+_FARTHEST = 1e4
+_STEP = 50.0  # the largest change of the logarithm of a factor
+
+
+@helper
+def _column_sums(
+    table: FloatArray, height: int, width: int, by_row: FloatArray, sums: FloatArray
+) -> None:
+    for j in range(uintp(width)):
+        sums[j] = 0.0
+    for i in range(uintp(height)):
+        for j in range(uintp(width)):
+            sums[j] += by_row[i] * table[i, j]
+
 
 @helper
 def _fit(
@@ -47,7 +63,7 @@ def _fit(
     width: int,
     rows: FloatArray,
     columns: FloatArray,
-    work: FloatArray,  # (4, at least as many as rows or columns)
+    work: FloatArray,  # (8, at least as many as rows or columns); 4 to 6 are not touched
     tolerance: float,
     limit: int,
 ) -> tuple[int, float, int]:
@@ -55,19 +71,22 @@ def _fit(
 
     Columns are met to rounding and rows to `tolerance`, a share of the largest. Returns how many
     times rows were fitted, the largest error, and where (columns come after the rows).
+
+    Proportional fitting ends as a geometric series. Its rate is seen from the errors, and every
+    few rounds the rest of the series is added (Aitken), and taken back if errors grew by it.
     """
-    by_row, by_column, renewed, sums = work[0], work[1], work[2], work[3]
+    by_row, by_column, renewed, sums, kept = work[0], work[1], work[2], work[3], work[7]
     largest = 0.0
-    for j in range(uintp(width)):
-        sums[j] = 0.0
     for i in range(uintp(height)):
         by_row[i] = 1.0
         largest = max(largest, rows[i])
-        for j in range(uintp(width)):
-            sums[j] += table[i, j]
+    _column_sums(table, height, width, by_row, sums)
     error = 0.0
     at = 0
-    for times in range(limit + 1):
+    times = 0
+    guessed = False
+    while True:
+        before = error
         for j in range(uintp(width)):
             if sums[j] > 0.0:
                 by_column[j] = columns[j] / sums[j]
@@ -97,8 +116,25 @@ def _fit(
                 sums[j] += factor * table[i, j]
         if error <= tolerance * largest or times == limit:
             break
+        times += 1
+        if guessed and not error < before:
+            guessed = False
+            error = before
+            for i in range(uintp(height)):
+                by_row[i] = kept[i]
+            _column_sums(table, height, width, by_row, sums)
+            continue
+        guessed = times % _EVERY == 0 and error < before
+        power = min(error / (before - error), _FARTHEST) if guessed else 0.0
         for i in range(uintp(height)):
+            last = by_row[i]
             by_row[i] = renewed[i]
+            kept[i] = renewed[i]
+            if guessed and last > 0.0 and renewed[i] > 0.0:
+                step = power * math.log(renewed[i] / last)
+                by_row[i] *= math.exp(max(min(step, _STEP), -_STEP))
+        if guessed:
+            _column_sums(table, height, width, by_row, sums)
     for i in range(uintp(height)):
         for j in range(uintp(width)):
             table[i, j] *= by_row[i] * by_column[j]
@@ -243,10 +279,10 @@ def _births_of(births: FloatArray, rule: int, last: FloatArray, born: FloatArray
 
 @helper
 def _account(
-    people: FloatArray,  # (6, countries, birthplaces): the outputs of `accounts`, in their order
+    people: FloatArray,  # (8, countries, birthplaces): the parts that `accounts` makes
     births: FloatArray,
     deaths: FloatArray,
-    work: FloatArray,  # (8, countries)
+    work: FloatArray,  # (8, countries): see `_fit`
     birth_rule: int,
     death_rule: int,
     system: int,
@@ -336,12 +372,7 @@ def accounts(
     births_row: IntArray,
     deaths: FloatArray,  # (rows, countries)
     deaths_row: IntArray,
-    before: FloatArray,  # outputs (rows, countries, birthplaces): where those people are who are
-    after: FloatArray,  # there at both instants
-    born: FloatArray,
-    dead: FloatArray,
-    left: FloatArray,  # who left for the outside
-    came: FloatArray,  # who came from there
+    parts: FloatArray,  # outputs (rows, 8, countries, birthplaces): see below
     iterations: IntArray,  # outputs (rows)
     error: FloatArray,
     fault: IntArray,  # codes above
@@ -355,11 +386,17 @@ def accounts(
     tolerance: float,
     limit: int,
 ) -> None:
+    """Close the account of everyone.
+
+    The parts are: where those are at the start, and at the end, who are there at both; births;
+    deaths; who left for the outside; who came from there; and by how much a closed system changed
+    the stocks at the start, and at the end.
+    """
     n = start.shape[1]
-    people = np.empty((6, n, n))
-    work = np.empty((7, n))
+    work = np.empty((8, n))
     for b in range(lo, hi):
         o = out_row[b]
+        people = parts[o]
         unknown = 0.0
         for c in range(n):
             unknown += births[births_row[b], c] + deaths[deaths_row[b], c]
@@ -367,7 +404,7 @@ def accounts(
                 people[0, c, k] = start[start_row[b], c, k]
                 people[1, c, k] = end[end_row[b], c, k]
                 unknown += people[0, c, k] + people[1, c, k]
-                for part in range(2, 6):
+                for part in range(2, 8):
                     people[part, c, k] = 0.0
         fault[o] = NOTHING
         place[o] = 0
@@ -387,15 +424,15 @@ def accounts(
                 tolerance,
                 limit,
             )
-        known = not math.isnan(unknown) and fault[o] == NOTHING
+        none = math.isnan(unknown) or fault[o] != NOTHING
         for c in range(n):
             for k in range(n):
-                before[o, c, k] = people[0, c, k] if known else math.nan
-                after[o, c, k] = people[1, c, k] if known else math.nan
-                born[o, c, k] = people[2, c, k] if known else math.nan
-                dead[o, c, k] = people[3, c, k] if known else math.nan
-                left[o, c, k] = people[4, c, k] if known else math.nan
-                came[o, c, k] = people[5, c, k] if known else math.nan
+                if system == CLOSED:
+                    people[6, c, k] = people[0, c, k] + people[3, c, k] - start[start_row[b], c, k]
+                    people[7, c, k] = people[1, c, k] + people[2, c, k] - end[end_row[b], c, k]
+                if none:
+                    for part in range(8):
+                        people[part, c, k] = math.nan
 
 
 @helper
@@ -439,7 +476,7 @@ def fill(
     row_at = np.empty(n, np.int64)
     column_at = np.empty(n, np.int64)
     table = np.empty((n, n)) if given else np.empty((1, 1))
-    work = np.empty((4, n))
+    work = np.empty((8, n))
     for b in range(lo, hi):
         o = out_row[b]
         p = prior_row[b]
