@@ -251,3 +251,25 @@ def test_graduation_by_vector(benchmark, sizes, note):
         benchmark, sizes, note, "graduate_ages", rows, len(counts), hyman,
         lambda: mp.graduate_ages(people),
     )  # fmt: skip
+
+
+def test_both_by_vector(benchmark, sizes, note):
+    """What precedes an estimate, for every country, period and sex: its table, its single ages."""
+    mx = rates(sizes)
+    lower = mx["age"].values
+    people = inputs.rounds(sizes.countries, mx.sizes["period"], 1).start.isel(draw=0, drop=True)
+    counts = people.values[..., :-1].reshape(-1, people.sizes["age"] - 1)
+    tables = sample(mx)
+    rows = [(*table, counts[k]) for k, table in enumerate(tables)]
+
+    def theirs(m: np.ndarray, male: bool, row: np.ndarray) -> None:
+        life_table(m, lower, male)
+        hyman(row)
+
+    def ours() -> None:
+        mp.life_table(mx)
+        mp.graduate_ages(people)
+
+    beside(
+        benchmark, sizes, note, "life_table and graduate_ages", rows, len(counts), theirs, ours,
+    )  # fmt: skip
