@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: what passed here passes elsewhere.
+settings.register_profile("migproj", derandomize=True, deadline=None, database=None)
+settings.load_profile("migproj")
 
 ROOT = Path(__file__).parents[1]
 

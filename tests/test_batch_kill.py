@@ -24,8 +24,9 @@ from migproj.batch import runner, tasks, workers
 from migproj.batch.inputs import make_plan
 from migproj.batch.job import read_job
 
-SIZES = {"countries": 6, "periods": 4, "draws": 10, "country": 1, "draw": 2}
-CHUNKS = 30
+# So many chunks that a run is not over before it is told to stop.
+SIZES = {"countries": 12, "periods": 4, "draws": 10, "country": 1, "draw": 2}
+CHUNKS = 60
 
 
 def start(job, *words, **options):

@@ -249,9 +249,10 @@ def test_lazy_life_expectancy():
     np.testing.assert_allclose(made.compute(), log_quadratic(e0=E0), rtol=1e-9)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
-    values=st.lists(st.floats(30, 85), min_size=4, max_size=4),
+    # men who live longer need less adult mortality than k = 1.5 allows at any 5q0
+    values=st.lists(st.floats(30, 78), min_size=4, max_size=4),
     k=st.floats(-1.5, 1.5),
     order=st.permutations(range(2)),
 )
