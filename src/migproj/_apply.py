@@ -211,7 +211,7 @@ def _prepare(number: int, item: Input) -> tuple[xr.DataArray, list[str]]:
         )
     drop = [
         name
-        for name, coord in array.coords.items()
+        for name, coord in array.coords.variables.items()
         if name in _OWN - set(array.dims) or any(dim in item.core for dim in coord.dims)
     ]
     if drop:

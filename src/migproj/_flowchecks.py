@@ -228,7 +228,7 @@ def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
 
 def positive(name: str, value: Any) -> float:
     number = as_number(name, value)
-    if number.ndim or not (np.isfinite(number) and number > 0):
+    if number.ndim or not 0 < float(number) < np.inf:
         raise SchemaError(f"{name}: expected one number above 0, got {value!r}")
     return float(number)
 

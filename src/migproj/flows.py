@@ -124,14 +124,16 @@ def flows_from_stocks(
     max_iterations : int
         How often proportional fitting may go round before it is given up.
     by_birthplace : bool
-        Whether accounts keep the flows of each birthplace. If not, they are summed as they are
-        found: as many countries times less memory.
+        Whether accounts keep the flows of each birthplace. If not, those are summed as they are
+        found and take no memory; stayers and all else stay by birthplace. Other methods have no
+        flows by birthplace.
 
     Returns
     -------
     Dataset
         ``flows`` (..., origin, destination, [birthplace,] sex, age; persons per period), 0 from a
-        country to itself. By accounts also, by country and birthplace: ``stayers``,
+        country to itself; by birthplace if accounts make them and `by_birthplace`. By accounts
+        also, by country and birthplace: ``stayers``,
         ``adjustment_start`` and ``adjustment_end``, by which a closed system changed the stocks
         (persons); ``births``, ``deaths``, ``to_outside``, ``from_outside`` (persons per period);
         and ``iterations`` and ``margin_error`` (persons), the most of all fits of an account, and
@@ -414,6 +416,8 @@ def _labelled(
     made: Mapping[str, xr.DataArray], start: xr.DataArray, end: xr.DataArray
 ) -> xr.Dataset:
     """With labels, units, the period, and dims in their order."""
+    used = {dim for array in made.values() for dim in array.dims}
+    places = _places(start, [dim for dim in (*FLOW, *STOCK) if dim in used])
     variables: dict[Hashable, xr.Variable] = {}
     labels: dict[Hashable, xr.Variable] = {}
     indexes: dict[Hashable, xr.Index] = {}
@@ -423,12 +427,10 @@ def _labelled(
         order = [d for d in (*FLOW, *STOCK, "sex", "age") if d in array.dims]
         variables[name] = array.variable.transpose(..., *order)
         variables[name].attrs["units"] = units
-        array = array.drop_vars((*FLOW, *STOCK), errors="ignore")
-        for key, coord in array.coords.items():
-            labels.setdefault(key, coord.variable)
-        indexes |= array.xindexes
-    used = {dim for variable in variables.values() for dim in variable.dims}
-    places = _places(start, [dim for dim in (*FLOW, *STOCK) if dim in used])
+        for key, coord in array.coords.variables.items():
+            if key not in places:
+                labels.setdefault(key, coord)
+        indexes |= {k: v for k, v in array.xindexes.items() if k not in places}
     labels |= places.variables
     indexes |= places.xindexes
     result = xr.Dataset(variables, xr.Coordinates(labels, indexes))
