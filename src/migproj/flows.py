@@ -337,10 +337,12 @@ def _accounts(
 
 
 def _places(start: xr.DataArray, dims: Sequence[str]) -> xr.Coordinates:
-    """Labels of countries for `dims`; the index of those of `start` is used again."""
-    known, dtype = start.indexes["country"], start["country"].dtype
+    """Labels of countries for `dims`, which share one index."""
+    places = start["country"].values
+    known = xr.indexes.PandasIndex(places, "country").index
     indexes = {
-        dim: xr.indexes.PandasIndex(known.rename(dim), dim, coord_dtype=dtype) for dim in dims
+        dim: xr.indexes.PandasIndex(known.rename(dim), dim, coord_dtype=places.dtype)
+        for dim in dims
     }
     labels = {dim: index.create_variables()[dim] for dim, index in indexes.items()}
     return xr.Coordinates(labels, indexes)
