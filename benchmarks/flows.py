@@ -1,7 +1,8 @@
 """Flows of the world from stocks, beside proportional fitting in plain NumPy.
 
 ``python -m benchmarks.flows COUNTRIES`` (230 by default) prints one line of JSON: seconds and
-rounds of both, and the most memory that the library's run held at once.
+rounds of both, and the most memory that the library's run held at once; without a prior, with one,
+and without one and summed over birthplaces.
 """
 
 from __future__ import annotations
@@ -110,44 +111,62 @@ def measure(countries: int) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
+def _held() -> int:
+    """The most bytes this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+
+
 def main(countries: str = "230") -> None:
     """Estimate, with the library and without, and print what it took."""
     given = world(int(countries))
+    sexes = given["start"]["sex"].values
     prior = distances(given["start"])
     still = world(3)
     for some in (None, distances(still["start"])):  # loads the kernels
         mp.flows_from_stocks(still["start"], still["start"], prior=some)
-    taken = {"people": float(given["end"].sum())}
-    for name, some in (("uniform", None), ("prior", prior)):
-        ours, theirs = [], []
+    cases = {  # in the order of the memory they take
+        "summed": {"by_birthplace": False},
+        "uniform": {},
+        "prior": {"prior": prior},
+    }
+    taken: dict = {"people": float(given["end"].sum())}
+    for name, options in cases.items():
+        ours = []
         result = None
         for _ in range(ROUNDS):
             del result  # its memory serves the next round
             began = time.perf_counter()
-            result = mp.flows_from_stocks(**given, prior=some, tolerance=TOLERANCE)
+            result = mp.flows_from_stocks(**given, **options, tolerance=TOLERANCE)
             ours.append(time.perf_counter() - began)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
-        if name == "uniform":
-            taken["peak"] = peak
-        off, rounds = 0.0, 0
-        seed = np.ones((1, len(prior), len(prior))) if some is None else some.values[None]
-        for k in range(ROUNDS if some is None else 1):
-            began = time.perf_counter()
-            for sex in given["start"]["sex"].values:
-                arrays = [array.sel(sex=sex).values for array in given.values()]
-                flows, _, times = plain(*arrays, seed)
-                rounds = max(rounds, times)
-                if k == 0:
-                    mine = result["flows"].sel(sex=sex)
-                    mine = mine.transpose("birthplace", "origin", "destination").values
-                    off = max(off, float(np.abs(mine - flows).max()))
-            theirs.append(time.perf_counter() - began)
         taken[name] = {
             "seconds": statistics.median(ours),
-            "numpy_seconds": statistics.median(theirs),
+            "peak": _held(),
             "rounds": int(result["iterations"].max()),
+            "movers": float(result["flows"].sum(skipna=False)),  # with no copy
+        }
+    for name, options in cases.items():
+        result = mp.flows_from_stocks(**given, **options, tolerance=TOLERANCE)["flows"]
+        theirs = []
+        off, rounds = 0.0, 0
+        some = options.get("prior")
+        seed = np.ones((1, len(prior), len(prior))) if some is None else some.values[None]
+        for k in range(ROUNDS if some is None else 1):
+            elapsed = 0.0
+            for sex in sexes:
+                began = time.perf_counter()
+                arrays = [array.sel(sex=sex).values for array in given.values()]
+                flows, _, times = plain(*arrays, seed)
+                if name == "summed":
+                    flows = flows.sum(0)
+                elapsed += time.perf_counter() - began
+                rounds = max(rounds, times)
+                if k == 0:
+                    mine = result.sel(sex=sex).transpose("birthplace", ..., missing_dims="ignore")
+                    off = max(off, float(np.abs(mine.values - flows).max()))
+            theirs.append(elapsed)
+        taken[name] |= {
+            "numpy_seconds": statistics.median(theirs),
             "numpy_rounds": rounds,
-            "movers": float(result["flows"].sum()),
             "largest_difference": off,
         }
     print(json.dumps(taken))

@@ -62,9 +62,9 @@ def seen(monkeypatch):
     calls = []
     run = _jit.run
 
-    def spy(function, n, *args):
+    def spy(function, n, *args, **options):
         calls.append((function.__name__, n, args))
-        run(function, n, *args)
+        run(function, n, *args, **options)
 
     monkeypatch.setattr(_jit, "run", spy)
     return calls

@@ -1,5 +1,7 @@
 """Flows from stocks: what they must keep, and what wrong inputs say."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,6 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import migproj as mp
+from migproj import _jit
 
 FEW = settings(
     derandomize=True,
@@ -17,6 +20,7 @@ FEW = settings(
 )
 PLACES = ["ARG", "BOL", "CHL", "PER"]
 STOCK = ("country", "birthplace")
+FLOW = ("origin", "destination")
 ACCOUNTS = [
     {"system": "closed"},
     {"system": "closed", "balance": "after", "birth_adjustment": "proportional"},
@@ -129,6 +133,73 @@ def test_a_batch_is_its_accounts_one_by_one(options):
             for name in one:
                 want = batch[name].sel(draw=k, sex=sex)
                 np.testing.assert_array_equal(want.values, one[name].values, err_msg=name)
+
+
+OTHERS = [
+    {"method": "drop-negatives"},
+    {"method": "reverse-negatives"},
+    {"method": "dennett", "total": 1000.0},
+    {"method": "rogers-von-rabenau"},
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*negative flows:migproj.DataQualityWarning")
+@pytest.mark.parametrize("prior", [(), FLOW, ("birthplace", *FLOW), ("draw", *FLOW)])
+@pytest.mark.parametrize("options", [*ACCOUNTS, *OTHERS])
+def test_flows_summed_over_birthplaces(options, prior):
+    inputs = rounds(6)
+    if options in OTHERS:
+        del inputs["births"], inputs["deaths"]
+        if prior:
+            return  # they read none
+        every, summed = (
+            mp.flows_from_stocks(**inputs, **options, by_birthplace=whether)
+            for whether in (True, False)
+        )
+        xr.testing.assert_identical(summed, every)
+        assert "birthplace" not in summed["flows"].dims
+        return
+    if prior:
+        labels = dict.fromkeys(prior, PLACES) | ({"draw": [1, 2]} if "draw" in prior else {})
+        sizes = [len(labels[dim]) for dim in prior]
+        values = np.random.default_rng(7).uniform(0.5, 2.0, sizes)
+        options = options | {"prior": xr.DataArray(values, labels)}
+    every, summed = (
+        estimate(inputs, **options, by_birthplace=whether) for whether in (True, False)
+    )
+    # Fits are the same ones, and only sums of 4 numbers are rounded otherwise.
+    want = every["flows"].sum("birthplace")
+    assert summed["flows"].dims == want.dims
+    xr.testing.assert_allclose(summed["flows"], want, rtol=1e-14)
+    assert summed["flows"].attrs == every["flows"].attrs
+    xr.testing.assert_identical(summed.drop_vars("flows"), every.drop_vars("flows"))
+    assert list(summed.coords) == list(every.coords)
+    chunked = {name: array.chunk(sex=1) for name, array in inputs.items()}
+    lazy = estimate(chunked, **options, by_birthplace=False)
+    assert lazy["flows"].chunks is not None
+    xr.testing.assert_identical(lazy.compute(), summed)
+
+
+def test_summed_flows_of_missing_stocks():
+    inputs = rounds(4)
+    inputs["end"].loc["male", "BOL", "PER"] = np.nan
+    result = estimate(inputs, by_birthplace=False)
+    assert result["flows"].sel(sex="male").isnull().all()
+    whole = estimate(rounds(4), by_birthplace=False)
+    xr.testing.assert_equal(result.sel(sex="female"), whole.sel(sex="female"))
+
+
+def test_heavy_accounts_get_a_thread_each(monkeypatch):
+    """Though they are fewer than the rows for which other kernels use threads."""
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", "2")
+    jobs = []
+    pool = _jit._shared_pool()
+    counting = SimpleNamespace(submit=lambda *job: jobs.append(job[1:]) or pool.submit(*job))
+    monkeypatch.setattr(_jit, "_shared_pool", lambda: counting)
+    alone = estimate(rounds(1), by_birthplace=False)
+    assert jobs == 2 * [(0, 1), (1, 2)]  # accounts, and their flows
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", "1")
+    xr.testing.assert_identical(estimate(rounds(1), by_birthplace=False), alone)
 
 
 @FEW
@@ -281,6 +352,12 @@ def test_growth_that_is_not_births_less_deaths():
     inputs["end"] = inputs["end"] * 1.3
     with says(mp.SchemaError, "people of all countries grow", "expected at most", r"\['"):
         mp.flows_from_stocks(**inputs)
+    # Labels are looked at before numbers.
+    for name in ("births", "deaths"):
+        odd = {"end": inputs["end"].expand_dims(draw=[1, 2])}
+        odd[name] = inputs[name].expand_dims(draw=[1, 3])
+        with says(mp.AlignmentError, f"{name}: dim 'draw'", "labels of end"):
+            mp.flows_from_stocks(**inputs | odd)
     with says(mp.SchemaError, "deaths: expected the dim.*'sex'"):
         estimate(inputs | {"deaths": inputs["deaths"].sum("sex")})
 
@@ -339,5 +416,13 @@ def test_wrong_priors():
         estimate(inputs, prior=prior.where(prior["origin"] != prior["destination"]))
     with says(mp.AlignmentError, "prior: dim 'destination'", "another order"):
         estimate(inputs, prior=prior.sel(destination=PLACES[::-1]))
-    with says(mp.SchemaError, "prior: does not allow flows", "origin|destination", "birthplace="):
-        estimate(inputs, prior=0 * prior)
+    for whether in (True, False):
+        with says(mp.SchemaError, "prior: does not allow flows", "(origin|destination) .*is off by",
+                  "sex=female"):  # fmt: skip
+            estimate(inputs, prior=0 * prior, by_birthplace=whether)
+        nobody = prior.expand_dims(birthplace=PLACES).copy()
+        nobody.loc["CHL"] = 0.0
+        with says(mp.SchemaError, "prior: does not allow flows", "birthplace=CHL"):
+            estimate(inputs, prior=nobody, by_birthplace=whether)
+        with says(mp.AlignmentError, "prior: dim 'birthplace'", "another order"):
+            estimate(inputs, prior=nobody.sel(birthplace=PLACES[::-1]), by_birthplace=whether)

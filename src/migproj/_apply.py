@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -90,6 +90,7 @@ def apply(
     outputs: Sequence[Output],
     *parameters: Any,
     over: Quantiles | None = None,
+    least: int | None = None,
 ) -> tuple[xr.DataArray, ...]:
     """Run `kernel` over the batch dims of `inputs` and label what it makes.
 
@@ -97,7 +98,8 @@ def apply(
     the batch dims and their coordinates, then the core dims without coordinates (the caller
     knows them), and the units of ``conventions.VARIABLES``. With `over`, the kernel runs for one
     cell of the other batch dims at a time, into memory used again for the next, and results
-    have the core dim ``quantile`` in the place of the dim of the draws.
+    have the core dim ``quantile`` in the place of the dim of the draws. A thread takes `least`
+    rows of the batch or more: 1 where a single one is a lot of work.
 
     Raises
     ------
@@ -114,12 +116,12 @@ def apply(
     check_labels_match({item.name: item.array for item in inputs}, dims=_batch_dims(inputs))
     cores = tuple((len(i.core), i.dtype) for i in inputs)
     made = tuple((out.sizes, out.dtype) for out in outputs)
-    block: Callable[..., Any] = _Block(kernel, cores, made, parameters)
+    block: Callable[..., Any] = _Block(kernel, cores, made, parameters, least=least)
     if over is not None:
         has = tuple(over.dim in item.array.dims for item in inputs)
         by_period = tuple("period" in item.core for item in inputs)
         block = _QuantileBlock(
-            kernel, cores, made, parameters, has, over.wanted, over.steps, by_period
+            kernel, cores, made, parameters, has, over.wanted, over.steps, by_period, least=least
         )
         inputs = [
             replace(item, core=(over.dim, *item.core)) if drawn else item
@@ -180,7 +182,7 @@ def _own_only(item: Input, core: Set[str]) -> xr.DataArray:
                 "sum over it"
             )
     scalars = [name for name in core if name in item.array.coords and name not in item.array.dims]
-    return item.array.drop_vars(scalars)
+    return item.array.drop_vars(scalars) if scalars else item.array
 
 
 def _batch_dims(inputs: Sequence[Input]) -> list[Hashable]:
@@ -209,10 +211,11 @@ def _prepare(number: int, item: Input) -> tuple[xr.DataArray, list[str]]:
         )
     drop = [
         name
-        for name, coord in array.coords.items()
+        for name, coord in array.coords.variables.items()
         if name in _OWN - set(array.dims) or any(dim in item.core for dim in coord.dims)
     ]
-    array = array.drop_vars(drop)
+    if drop:
+        array = array.drop_vars(drop)
     names = [f"_in{number}_{dim}" for dim in item.core]
     present = {d: n for d, n in zip(item.core, names, strict=True) if d in array.dims}
     array = array.rename(present)
@@ -230,6 +233,7 @@ class _Block:
     inputs: tuple[tuple[int, _Type], ...]  # number of core dims, dtype
     outputs: tuple[tuple[tuple[int, ...], _Stored], ...]  # core sizes, dtype
     parameters: tuple[Any, ...]
+    least: int | None = field(default=None, kw_only=True)
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> Any:
         from migproj._jit import run, run_cast  # imports numba
@@ -253,9 +257,9 @@ class _Block:
             for rows, index in gathered:
                 paired += [rows, index[order]]
             if any(out.dtype == np.float32 for out in outs):
-                run_cast(self.kernel, n, paired, outs, order, *self.parameters)
+                run_cast(self.kernel, n, paired, outs, order, *self.parameters, least=self.least)
             else:
-                run(self.kernel, n, *paired, *outs, order, *self.parameters)
+                run(self.kernel, n, *paired, *outs, order, *self.parameters, least=self.least)
         shaped = tuple(
             out.reshape((*batch, *sizes))
             for out, (sizes, _) in zip(outs, self.outputs, strict=True)
@@ -354,7 +358,7 @@ class _QuantileBlock(_Block):
                 paired += [part, index]
             if self.steps is not None:
                 parameters[self.steps.parameter] = last - first
-            run(self.kernel, draws, *paired, *buffers, everyone, *parameters)
+            run(self.kernel, draws, *paired, *buffers, everyone, *parameters, least=self.least)
             for k, (buffer, result) in enumerate(zip(buffers, results, strict=True)):
                 if buffer.dtype != np.float64:
                     result += buffer.sum()

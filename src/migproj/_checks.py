@@ -384,7 +384,9 @@ def _check_same_scalars(arrays: Mapping[str, xr.DataArray]) -> None:
     known: dict[Hashable, tuple[str, Any]] = {}
     for name, array in arrays.items():
         for coord in array.coords:
-            if coord not in DIMS or coord in _MAY_DIFFER or array[coord].ndim:
+            if coord not in DIMS or coord in _MAY_DIFFER or coord in array.dims:
+                continue
+            if array[coord].ndim:
                 continue
             value = array[coord].item()
             for other, holder in arrays.items():

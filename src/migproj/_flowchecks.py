@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,8 @@ __all__ = [
     "prior_of",
     "vital_counts",
 ]
+
+_Array = TypeVar("_Array", xr.DataArray, xr.Variable)
 
 STOCK: Final = ("country", "birthplace")
 FLOW: Final = ("origin", "destination")
@@ -183,20 +185,26 @@ def _check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArr
 
 
 def vital_counts(
-    name: str, counts: xr.DataArray | None, start: xr.DataArray, end: xr.DataArray
-) -> xr.DataArray:
-    """Births or deaths by country, with the dims of the stocks."""
-    if counts is None:
-        places = start["country"]
-        return xr.DataArray(np.zeros(places.size), dims="country", coords={"country": places})
-    check_dims(name, counts, "country")
-    check_counts(name, counts, people=False)
-    check_lacks(name, counts, "birthplace", f"sum {name} over it")
-    for stock in (start, end):
-        everyone = stock.isel(birthplace=0, drop=True)
-        _check_same_dims(name, counts, "start", everyone)
-        check_labels_match({"start": everyone, name: counts}, dims=["country", "sex", "age"])
-    return counts
+    vital: Mapping[str, xr.DataArray | None], start: xr.DataArray, end: xr.DataArray
+) -> dict[str, xr.DataArray]:
+    """Births and deaths by country, with the dims and the labels of the stocks."""
+    places = start.coords["country"].variable
+    none = xr.DataArray(xr.Variable("country", np.zeros(places.size)), {"country": places})
+    people = {
+        name: stock.isel(birthplace=0, drop=True)
+        for name, stock in (("start", start), ("end", end))
+    }
+    given = {name: none if counts is None else counts for name, counts in vital.items()}
+    for name, counts in given.items():
+        if counts is not none:
+            check_dims(name, counts, "country")
+            check_counts(name, counts, people=False)
+            check_lacks(name, counts, "birthplace", f"sum {name} over it")
+            for whose, of in people.items():
+                _check_same_dims(name, counts, whose, of)
+    every = people | given
+    check_labels_match(every, dims=dict.fromkeys(d for a in every.values() for d in a.dims))
+    return given
 
 
 def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
@@ -205,9 +213,10 @@ def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
     check_dims("prior", prior, *FLOW)
     check_weights("prior", prior, "numbers")
     check_lacks("prior", prior, "country", "its countries are those of origin and destination")
-    for dim in FLOW:
-        mend = "Give 0 where nobody moves"
-        check_labels_of("prior", prior, dim, "start", start, "country", mend)
+    for dim in (*FLOW, "birthplace"):
+        if dim in prior.dims:
+            mend = "Give 0 where nobody moves"
+            check_labels_of("prior", prior, dim, "start", start, "country", mend)
     if prior.chunks is None and bool(prior.isnull().any()):
         odd = prior.isnull()
         raise SchemaError(
@@ -219,25 +228,30 @@ def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
 
 def positive(name: str, value: Any) -> float:
     number = as_number(name, value)
-    if number.ndim or not (np.isfinite(number) and number > 0):
+    if number.ndim or not 0 < float(number) < np.inf:
         raise SchemaError(f"{name}: expected one number above 0, got {value!r}")
     return float(number)
+
+
+def _growth_unexplained(start: _Array, end: _Array, births: _Array, deaths: _Array) -> _Array:
+    change = end.sum("birthplace", skipna=False) - start.sum("birthplace", skipna=False)
+    return change - (births - deaths)
 
 
 def check_growth(
     start: xr.DataArray, end: xr.DataArray, vital: Mapping[str, xr.DataArray], agreement: float
 ) -> None:
-    """People of all countries grow by about births less deaths."""
-    if any(array.chunks is not None for array in (start, end, *vital.values())):
+    """People of all countries grow by about births less deaths (labels are known to match)."""
+    arrays = (start, end, vital["births"], vital["deaths"])
+    if any(array.chunks is not None for array in arrays):
         return
-    natural = vital["births"] - vital["deaths"]
-    change = end.sum("birthplace", skipna=False) - start.sum("birthplace", skipna=False)
-    people = end.sum(STOCK, skipna=False)
-    net = change - natural
+    people = end.variable.sum(STOCK, skipna=False)
+    miss = _growth_unexplained(*(array.variable for array in arrays))
+    if not (abs(miss.sum("country", skipna=False)) > agreement * people).any():
+        return
+    net = _growth_unexplained(*arrays)  # with labels
     off = net.sum("country", skipna=False)
     odd = abs(off) > agreement * people
-    if not odd.any():
-        return
     largest = abs(net).where(odd).sum([d for d in net.dims if d != "country"])
     named = largest.sortby(largest, ascending=False)["country"].values[:5].tolist()
     share = float((abs(off) / people).where(odd).max())
@@ -253,13 +267,16 @@ def check_growth(
 def check_faults(account: Mapping[str, xr.DataArray], places: npt.NDArray[Any]) -> None:
     """Raise if a kernel found an account that cannot be closed."""
     fault = account["fault"]
-    if fault.chunks is not None or not bool((fault > 0).any()):
+    if fault.chunks is not None or not (fault.values > 0).any():
         return
     cell = tuple(np.argwhere(np.asarray(fault.values) > 0)[0])
     code, at = int(fault.values[cell]), int(account["place"].values[cell])
     is_flow = code == max(_FAULTS)
     sides = ("origin", "destination") if is_flow else STOCK
+    k, at = divmod(at, 2 * len(places))
     label = f"{sides[at // len(places)]} {places[at % len(places)]}"
+    if is_flow and "birthplace" not in fault.dims:
+        label += f" (birthplace={places[k]})"
     if code == _OUTSIDE:
         label = f"birthplace {places[at]}"
     what, mend = _FAULTS[code]

@@ -205,7 +205,7 @@ def _shared_pool() -> ThreadPoolExecutor:
         return _pool
 
 
-def run(function: Kernel, n: int, *args: Any, least: int = _ROWS_PER_THREAD) -> None:
+def run(function: Kernel, n: int, *args: Any, least: int | None = None) -> None:
     """Run a kernel over the rows 0:n, split over the threads (`least` rows or more on each).
 
     Called outside the main thread (a dask worker, a user's own pool) it runs there, in one go:
@@ -224,6 +224,7 @@ def run_cast(
     outs: Sequence[npt.NDArray[Any]],
     out_row: IntArray,
     *parameters: Any,
+    least: int | None = None,
 ) -> None:
     """Run a kernel that computes in float64 over the rows 0:n, into outputs of any float type.
 
@@ -247,12 +248,12 @@ def run_cast(
                 out[out_row[first:last]] = buffer[: last - first]
 
     if n:
-        _spread(part, n, _ROWS_PER_THREAD)
+        _spread(part, n, least)
 
 
-def _spread(part: Callable[[int, int], None], n: int, least: int) -> None:
+def _spread(part: Callable[[int, int], None], n: int, least: int | None) -> None:
     """Do ``part(lo, hi)`` for the rows 0:n, on as many threads as that is worth."""
-    threads = min(threads_available(), max(n // least, 1))
+    threads = min(threads_available(), max(n // (least or _ROWS_PER_THREAD), 1))
     if threads == 1 or threading.current_thread() is not threading.main_thread():
         part(0, n)
         return

@@ -246,14 +246,15 @@ def flows_from_net(
             raise SchemaError("total: follows from net with 'fewest-movers'; leave it out")
         from migproj._kernels import flows as tables
 
+        one = ("_birthplace",)  # everyone's
         flows, _, times, error, fault, place = apply(
             tables.fill,
             [
-                Input("losses", (-net).clip(0.0), ("country",)),
-                Input("gains", net.clip(0.0), ("country",)),
-                Input("prior", prior, FLOW),
+                Input("losses", (-net).clip(0.0), (*one, "country"), one),
+                Input("gains", net.clip(0.0), (*one, "country"), one),
+                Input("prior", prior, (*one, *FLOW), one),
             ],
-            [Output("flows", FLOW, (n, n)), Output("stayers", ("country",), (n,)), *_REPORT],
+            [Output("flows", FLOW, (n, n)), Output("stayers", (*one, "country"), (1, n)), *_REPORT],
             True,
             1.0,
             *limits,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,6 +69,7 @@ def flows_from_stocks(
     agreement: float = 0.05,
     tolerance: float = 1e-10,
     max_iterations: int = 100_000,
+    by_birthplace: bool = True,
 ) -> xr.Dataset:
     r"""Flows between countries that go with stocks by birthplace at two instants.
 
@@ -122,12 +123,17 @@ def flows_from_stocks(
         Largest error of a fitted margin, as a share of the largest one.
     max_iterations : int
         How often proportional fitting may go round before it is given up.
+    by_birthplace : bool
+        Whether accounts keep the flows of each birthplace. If not, those are summed as they are
+        found and take no memory; stayers and all else stay by birthplace. Other methods have no
+        flows by birthplace.
 
     Returns
     -------
     Dataset
         ``flows`` (..., origin, destination, [birthplace,] sex, age; persons per period), 0 from a
-        country to itself. By accounts also, by country and birthplace: ``stayers``,
+        country to itself; by birthplace if accounts make them and `by_birthplace`. By accounts
+        also, by country and birthplace: ``stayers``,
         ``adjustment_start`` and ``adjustment_end``, by which a closed system changed the stocks
         (persons); ``births``, ``deaths``, ``to_outside``, ``from_outside`` (persons per period);
         and ``iterations`` and ``margin_error`` (persons), the most of all fits of an account, and
@@ -219,13 +225,10 @@ def flows_from_stocks(
             positive("tolerance", tolerance),
             int(positive("max_iterations", max_iterations)),
         )
-        vital = {
-            name: vital_counts(name, counts, start, end)
-            for name, counts in (("births", births), ("deaths", deaths))
-        }
+        vital = vital_counts({"births": births, "deaths": deaths}, start, end)
         if rules.system == SYSTEMS["closed"]:
             check_growth(start, end, vital, positive("agreement", agreement))
-        result = _by_accounting(start, end, vital, prior, rules)
+        result = _by_accounting(start, end, vital, prior, rules, by_birthplace)
     elif method in ("drop-negatives", "reverse-negatives"):
         result = _by_difference(start, end, method == "reverse-negatives")
     else:
@@ -252,6 +255,7 @@ def _by_accounting(
     vital: Mapping[str, xr.DataArray],
     prior: xr.DataArray | None,
     rules: _Rules,
+    by_birthplace: bool,
 ) -> dict[str, xr.DataArray]:
     """Accounts of all countries and birthplaces, and the flows that close them."""
     from migproj._kernels import flows as kernels
@@ -259,32 +263,35 @@ def _by_accounting(
     places = start["country"].values
     n = len(places)
     account = _accounts(start, end, vital, rules)
-    here = {name: account[name].assign_coords(birthplace=places) for name in ("before", "after")}
+    # Of a core dim that all lack the kernel sees a length of 1: birthplaces are batch rows then.
+    over = "_birthplace" if by_birthplace else "birthplace"
     flows, stayers, times, error, fault, place = apply(
         kernels.fill,
         [
-            Input("before", here["before"], ("country",)),
-            Input("after", here["after"], ("country",)),
-            Input("prior", prior_of(prior, start), FLOW),
+            *(Input(name, account[name], (over, "country"), (over,)) for name in _PARTS[:2]),
+            Input("prior", prior_of(prior, start), (over, *FLOW), (over,)),
         ],
         [
             Output("flows", FLOW, (n, n)),
-            Output("stayers", ("country",), (n,)),
+            Output("stayers", (over, "country"), (1 if by_birthplace else n, n)),
             *(Output(name, dtype=_type_of(name)) for name in _REPORT),
         ],
         prior is not None,
         rules.weight,
         rules.tolerance,
         rules.limit,
+        least=None if by_birthplace else 1,
     )
     check_faults({"fault": fault, "place": place, "margin_error": error}, places)
-    worst = error.max("birthplace", skipna=False)
+    if by_birthplace:
+        stayers, times = stayers.isel(_birthplace=0), times.max("birthplace")
+        error = error.max("birthplace", skipna=False)
     result = {"flows": flows, "stayers": stayers}
     for name in _PARTS[2:]:
         result[name] = account[name]
-    result["iterations"] = account["iterations"] + times.max("birthplace")
+    result["iterations"] = account["iterations"] + times
     result["margin_error"] = xr.apply_ufunc(
-        np.maximum, account["margin_error"], worst, join="exact", dask="allowed"
+        np.maximum, account["margin_error"], error, join="exact", dask="allowed"
     )
     result["n_births_spread"] = account["n_births_spread"]
     return result
@@ -314,18 +321,31 @@ def _accounts(
         rules.balance,
         rules.tolerance,
         rules.limit,
+        least=1,
     )
-    account = {str(array.name): array for array in made[1:]}
-    account |= {name: made[0].isel(_part=k) for k, name in enumerate(_PARTS)}
-    places = start["country"].values
-    check_faults(account, places)
-    if rules.births == BIRTHS["native"]:
+    parts = made[0].assign_coords(_places(start, STOCK))
+    account = {name: parts.isel(_part=k) for k, name in enumerate(_PARTS)}
+    account |= {str(array.name): array for array in made[1:]}
+    check_faults(account, start["country"].values)
+    many = account["n_births_spread"]
+    if many.chunks is None and (many.values > 0).any():
         home = xr.DataArray(np.eye(n) == 1, dims=STOCK)
         spread = account["births"].where(~home, 0.0).sum("birthplace") > 0
         what = "births spread over birthplaces, for there are fewer natives at the end,"
-        flags = spread.assign_coords(country=places)
-        warn_findings("flows_from_stocks", [finding(what, flags)])
+        warn_findings("flows_from_stocks", [finding(what, spread)])
     return account
+
+
+def _places(start: xr.DataArray, dims: Sequence[str]) -> xr.Coordinates:
+    """Labels of countries for `dims`, which share one index."""
+    places = start["country"].values
+    known = xr.indexes.PandasIndex(places, "country").index
+    indexes = {
+        dim: xr.indexes.PandasIndex(known.rename(dim), dim, coord_dtype=places.dtype)
+        for dim in dims
+    }
+    labels = {dim: index.create_variables()[dim] for dim, index in indexes.items()}
+    return xr.Coordinates(labels, indexes)
 
 
 def _type_of(name: str) -> type[np.float64] | type[np.int64]:
@@ -398,15 +418,24 @@ def _labelled(
     made: Mapping[str, xr.DataArray], start: xr.DataArray, end: xr.DataArray
 ) -> xr.Dataset:
     """With labels, units, the period, and dims in their order."""
-    places = start["country"].values
-    arrays = {}
+    used = {dim for array in made.values() for dim in array.dims}
+    places = _places(start, [dim for dim in (*FLOW, *STOCK) if dim in used])
+    variables: dict[Hashable, xr.Variable] = {}
+    labels: dict[Hashable, xr.Variable] = {}
+    indexes: dict[Hashable, xr.Index] = {}
     for name, array in made.items():
         known = VARIABLES[name]
         units = "persons per period" if known.dims == ("sex", "age") else known.units
         order = [d for d in (*FLOW, *STOCK, "sex", "age") if d in array.dims]
-        arrays[name] = array.transpose(..., *order).assign_attrs(units=units)
-    labels = {d: places for d in (*FLOW, *STOCK) if any(d in a.dims for a in arrays.values())}
-    result = xr.Dataset(arrays).assign_coords(labels)
+        variables[name] = array.variable.transpose(..., *order)
+        variables[name].attrs["units"] = units
+        for key, coord in array.coords.variables.items():
+            if key not in places:
+                labels.setdefault(key, coord)
+        indexes |= {k: v for k, v in array.xindexes.items() if k not in places}
+    labels |= places.variables
+    indexes |= places.xindexes
+    result = xr.Dataset(variables, xr.Coordinates(labels, indexes))
     began, ended = instant_of(start, "start"), instant_of(end, "end")
     if began is None or ended is None:
         return result

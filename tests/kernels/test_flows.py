@@ -99,8 +99,12 @@ def test_accounts(system, native, by_account, before):
 
 
 def fill(before, after, prior, weight):
-    count, n = before.shape
-    flows, stayers = np.full((count, n, n), 7.0), np.full((count, n), 7.0)
+    """By rows; with rows of several birthplaces, the flows of them together."""
+    one = before.ndim == 2
+    if one:
+        before, after = before[:, None], after[:, None]
+    count, several, n = before.shape
+    flows, stayers = np.full((count, n, n), 7.0), np.full((count, several, n), 7.0)
     times, fault, place = (np.full(count, 7, np.int64) for _ in range(3))
     error = np.full(count, 7.0)
     every = np.arange(count)
@@ -111,7 +115,7 @@ def fill(before, after, prior, weight):
         every,
         after,
         every,
-        np.ones((1, 1, 1)) if prior is None else prior[None],
+        np.ones((1, 1, 1, 1)) if prior is None else prior.reshape(1, -1, n, n),
         np.zeros(count, np.int64),
         flows,
         stayers,
@@ -125,7 +129,7 @@ def fill(before, after, prior, weight):
         TOLERANCE,
         100_000,
     )
-    return flows, stayers, times, error, fault
+    return flows, stayers[:, 0] if one else stayers, times, error, fault, place
 
 
 @pytest.mark.parametrize("given", [False, True])
@@ -136,7 +140,7 @@ def test_fill(weight, given):
         *[array[0] for array in draw(rng, 1)], "closed", True, False, True
     )
     prior = rng.uniform(0.1, 2.0, (5, 5)) if given else None
-    flows, stayers, times, error, fault = fill(
+    flows, stayers, times, error, fault, _ = fill(
         np.ascontiguousarray(first.T), np.ascontiguousarray(last.T), prior, weight
     )
     want = sum(
@@ -152,9 +156,49 @@ def test_fill(weight, given):
     assert (error <= 1e-9).all()
 
 
+@pytest.mark.parametrize("priors", [0, 1, 4])
+@pytest.mark.parametrize("weight", [1.0, 0.0, 0.3])
+def test_fill_sums_over_birthplaces(weight, priors):
+    rng = np.random.default_rng(5)
+    before = rng.uniform(0.0, 50.0, (3, 4, 5)) * (rng.random((3, 4, 5)) > 0.2)
+    before[1, 2] = 0.0  # nobody
+    after = rng.permuted(before, axis=2)
+    prior = rng.uniform(0.1, 2.0, (priors, 5, 5)) if priors else None
+    flows, stayers, times, error, fault, _ = fill(before, after, prior, weight)
+    assert (fault == 0).all()
+    for row in range(3):
+        parts = [
+            fill(before[row, k][None], after[row, k][None],
+                 prior if prior is None or priors == 1 else prior[k], weight)
+            for k in range(4)
+        ]  # fmt: skip
+        np.testing.assert_allclose(flows[row], sum(part[0][0] for part in parts), rtol=1e-14)
+        for got, want in ((stayers[row], 1), (times[row], 2), (error[row], 3)):
+            alone = np.array([part[want][0] for part in parts])
+            np.testing.assert_array_equal(got, alone if want == 1 else alone.max())
+
+
+def test_a_fault_of_one_birthplace():
+    """Its flows cannot be found, so the sum cannot: it is missing, and the place says which."""
+    before = np.array([[[10.0, 0.0], [0.0, 7.0], [3.0, 3.0]], [[1.0, 1.0]] * 3])
+    after = np.array([[[10.0, 0.0], [7.0, 0.0], [3.0, 3.0]], [[1.0, 1.0]] * 3])
+    flows, stayers, _, error, fault, place = fill(before, after, np.eye(2), 1.0)
+    assert fault.tolist() == [kernels.FLOWS_UNMET, kernels.NOTHING]
+    assert error.tolist() == [7.0, 0.0]
+    assert place[0] == 1 * 4 + 2 + 0  # of the second birthplace, the first destination
+    assert np.isnan(flows[0]).all()
+    assert np.isnan(stayers[0]).all()
+    assert np.isfinite(flows[1]).all()
+    before[1, 1, 0] = np.nan
+    flows, stayers, _, error, fault, _ = fill(before, after, None, 1.0)
+    assert np.isnan(flows[1]).all()
+    assert np.isnan(stayers[1]).all()
+    assert np.isnan(error).tolist() == [False, True]
+
+
 def test_fill_where_nobody_can_move():
     before, after = np.array([[10.0, 0.0], [5.0, 5.0]]), np.array([[0.0, 10.0], [5.0, 5.0]])
-    _, _, _, error, fault = fill(before, after, np.zeros((2, 2)), 1.0)
+    _, _, _, error, fault, _ = fill(before, after, np.zeros((2, 2)), 1.0)
     assert fault.tolist() == [kernels.FLOWS_UNMET, kernels.NOTHING]
     assert error.tolist() == [10.0, 0.0]
 
@@ -168,7 +212,7 @@ def test_missing_numbers_stay_in_their_account():
     assert all(np.isnan(part[1]).all() and np.isfinite(part[0]).all() for part in parts)
     assert np.isnan(error).tolist() == [False, True]
     assert times[1] == 0
-    flows, stayers, _, error, _ = fill(parts[0][1], parts[1][1], None, 1.0)
+    flows, stayers, _, error, *_ = fill(parts[0][1], parts[1][1], None, 1.0)
     assert np.isnan(flows).all()
     assert np.isnan(stayers).all()
     assert np.isnan(error).all()

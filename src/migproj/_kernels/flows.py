@@ -450,25 +450,25 @@ def _uniform(row: FloatArray, each: float, columns: FloatArray, anew: bool) -> N
 def fill(
     lo: int,
     hi: int,
-    before: FloatArray,  # (rows, countries): where people of a birthplace are at the start
+    before: FloatArray,  # (rows, birthplaces, countries): where those of each are at the start
     before_row: IntArray,
-    after: FloatArray,  # (rows, countries): and at the end, as many of them
+    after: FloatArray,  # (rows, birthplaces, countries): and at the end, as many of them
     after_row: IntArray,
-    prior: FloatArray,  # (rows, origins, destinations); (rows, 1, 1): none
+    prior: FloatArray,  # (rows, birthplaces or 1, origins, destinations), or 1 by 1: none
     prior_row: IntArray,
-    flows: FloatArray,  # outputs (rows, origins, destinations)
-    stayers: FloatArray,  # (rows, countries)
+    flows: FloatArray,  # outputs (rows, origins, destinations): of all birthplaces together
+    stayers: FloatArray,  # (rows, birthplaces, countries)
     iterations: IntArray,  # (rows)
     error: FloatArray,
     fault: IntArray,
-    place: IntArray,  # an origin, or after all of them a destination
+    place: IntArray,  # an origin, after all of them a destination; so on for each birthplace
     out_row: IntArray,
     given: bool,  # whether there is a prior
     weight: float,  # of the fewest movers; the rest as if all had moved or not by chance
     tolerance: float,
     limit: int,
 ) -> None:
-    n = before.shape[1]
+    n = before.shape[2]
     rows = np.empty(n)
     columns = np.empty(n)
     few_rows = np.empty(n)
@@ -484,67 +484,77 @@ def fill(
         error[o] = 0.0
         fault[o] = NOTHING
         place[o] = 0
+        unknown = False
         anew = not given
-        for i in range(n):
-            stayers[o, i] = 0.0
-            if given:
+        if given:
+            for i in range(n):
                 for j in range(uintp(n)):
                     flows[o, i, j] = 0.0
-        for part in range(2):
-            share = weight if part == 0 else 1.0 - weight
-            if share == 0.0:
-                continue
-            total = 0.0
-            other = 0.0
+        for k in range(before.shape[1]):
             for i in range(n):
-                stay = min(before[before_row[b], i], after[after_row[b], i]) if part == 0 else 0.0
-                rows[i] = before[before_row[b], i] - stay
-                columns[i] = after[after_row[b], i] - stay
-                stayers[o, i] += share * stay
-                total += rows[i]
-                other += columns[i]
-            if not given:
-                # Who moves where by chance: the table of its margins, without any iteration.
-                error[o] = max(error[o], abs(total - other))
+                stayers[o, k, i] = 0.0
+            for part in range(2):
+                share = weight if part == 0 else 1.0 - weight
+                if share == 0.0:
+                    continue
+                total = 0.0
+                other = 0.0
                 for i in range(n):
-                    each = share * rows[i] / total if total > 0.0 else 0.0
-                    _uniform(flows[o, i], each, columns, anew)
-                anew = False
-                continue
-            height = 0
-            width = 0
-            largest = 0.0
+                    first, last = before[before_row[b], k, i], after[after_row[b], k, i]
+                    stay = min(first, last) if part == 0 else 0.0
+                    rows[i] = first - stay
+                    columns[i] = last - stay
+                    stayers[o, k, i] += share * stay
+                    total += rows[i]
+                    other += columns[i]
+                if not given:
+                    # Who moves where by chance: the table of its margins, without any iteration.
+                    error[o] = max(error[o], abs(total - other))
+                    for i in range(n):
+                        each = share * rows[i] / total if total > 0.0 else 0.0
+                        _uniform(flows[o, i], each, columns, anew)
+                    anew = False
+                    continue
+                height = 0
+                width = 0
+                largest = 0.0
+                for i in range(n):
+                    if rows[i] > 0.0:
+                        row_at[height] = i
+                        few_rows[height] = rows[i]
+                        largest = max(largest, rows[i])
+                        height += 1
+                    if columns[i] > 0.0:
+                        column_at[width] = i
+                        few_columns[width] = columns[i]
+                        width += 1
+                q = k if prior.shape[1] > 1 else 0
+                for i in range(height):
+                    for j in range(width):
+                        table[i, j] = prior[p, q, row_at[i], column_at[j]]
+                times, off, at = _fit(
+                    table, height, width, few_rows, few_columns, work, tolerance, limit
+                )
+                iterations[o] = max(iterations[o], times)
+                if off > tolerance * largest and (fault[o] == NOTHING or off > error[o]):
+                    fault[o] = FLOWS_UNMET
+                    place[o] = 2 * n * k
+                    place[o] += row_at[at] if at < height else n + column_at[at - height]
+                error[o] = max(error[o], off)
+                for i in range(height):
+                    for j in range(width):
+                        flows[o, row_at[i], column_at[j]] += share * table[i, j]
             for i in range(n):
-                if rows[i] > 0.0:
-                    row_at[height] = i
-                    few_rows[height] = rows[i]
-                    largest = max(largest, rows[i])
-                    height += 1
-                if columns[i] > 0.0:
-                    column_at[width] = i
-                    few_columns[width] = columns[i]
-                    width += 1
-            for i in range(height):
-                for j in range(width):
-                    table[i, j] = prior[p, row_at[i], column_at[j]]
-            times, off, at = _fit(
-                table, height, width, few_rows, few_columns, work, tolerance, limit
-            )
-            iterations[o] = max(iterations[o], times)
-            error[o] = max(error[o], off)
-            if off > tolerance * largest:
-                fault[o] = FLOWS_UNMET
-                place[o] = row_at[at] if at < height else n + column_at[at - height]
-            for i in range(height):
-                for j in range(width):
-                    flows[o, row_at[i], column_at[j]] += share * table[i, j]
-        for i in range(n):
-            if math.isnan(before[before_row[b], i] + after[after_row[b], i]):
-                error[o] = math.nan
-            stayers[o, i] += flows[o, i, i]
-            flows[o, i, i] = 0.0
-        if math.isnan(error[o]) or fault[o] != NOTHING:
+                if math.isnan(before[before_row[b], k, i] + after[after_row[b], k, i]):
+                    unknown = True
+                stayers[o, k, i] += flows[o, i, i]
+                flows[o, i, i] = 0.0
+        if unknown:
+            error[o] = math.nan
+        if unknown or fault[o] != NOTHING:
+            for k in range(before.shape[1]):
+                for i in range(n):
+                    stayers[o, k, i] = math.nan
             for i in range(n):
-                stayers[o, i] = math.nan
                 for j in range(uintp(n)):
                     flows[o, i, j] = math.nan
