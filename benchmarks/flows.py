@@ -7,21 +7,19 @@ rounds of both, and the most memory that the library's run held at once.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 import migproj as mp
 
+from . import process
+
 TOLERANCE = 1e-10
 ROUNDS = 5
-_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 def world(countries: int) -> dict[str, xr.DataArray]:
@@ -98,16 +96,7 @@ def plain(start, end, births, deaths, seed):
 
 def measure(countries: int) -> dict[str, float]:
     """What a process of its own prints."""
-    # A shell between the two holds little: Linux counts what the parent held as the child's peak.
-    done = subprocess.run(
-        ["sh", "-c", '"$@"\nexit $?', "sh", sys.executable, "-m", __name__, str(countries)],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return process.fresh(__name__, str(countries))
 
 
 def main(countries: str = "230") -> None:
@@ -126,7 +115,7 @@ def main(countries: str = "230") -> None:
             began = time.perf_counter()
             result = mp.flows_from_stocks(**given, prior=some, tolerance=TOLERANCE)
             ours.append(time.perf_counter() - began)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+        peak = process.peak()
         if name == "uniform":
             taken["peak"] = peak
         off, rounds = 0.0, 0
