@@ -251,6 +251,15 @@ def test_inputs_are_left_as_they_were(case, seed):
 
 
 @each
+def test_results_have_units(case):
+    inputs = case.make(np.random.default_rng(6), countries(2))
+    inputs = {name: array.assign_attrs(units="persons") for name, array in inputs.items()}
+    result = case.call(**inputs)
+    result = result if isinstance(result, xr.Dataset) else result.to_dataset(name="result")
+    assert [name for name, array in result.items() if "units" not in array.attrs] == []
+
+
+@each
 def test_another_dim_is_carried_along(case):
     """A draw dim on the first input alone: each draw as if it were given by itself."""
     inputs = case.make(np.random.default_rng(3), countries(2))
