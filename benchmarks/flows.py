@@ -8,21 +8,19 @@ and without one and summed over birthplaces.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 import migproj as mp
 
+from . import process
+
 TOLERANCE = 1e-10
 ROUNDS = 5
-_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 def world(countries: int) -> dict[str, xr.DataArray]:
@@ -99,21 +97,7 @@ def plain(start, end, births, deaths, seed):
 
 def measure(countries: int) -> dict[str, float]:
     """What a process of its own prints."""
-    # A shell between the two holds little: Linux counts what the parent held as the child's peak.
-    done = subprocess.run(
-        ["sh", "-c", '"$@"\nexit $?', "sh", sys.executable, "-m", __name__, str(countries)],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def _held() -> int:
-    """The most bytes this process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    return process.fresh(__name__, str(countries))
 
 
 def main(countries: str = "230") -> None:
@@ -140,7 +124,7 @@ def main(countries: str = "230") -> None:
             ours.append(time.perf_counter() - began)
         taken[name] = {
             "seconds": statistics.median(ours),
-            "peak": _held(),
+            "peak": process.peak(),
             "rounds": int(result["iterations"].max()),
             "movers": float(result["flows"].sum(skipna=False)),  # with no copy
         }

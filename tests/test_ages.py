@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 
 import migproj as mp
-from migproj.ages import cohorts, groups_of
+from migproj._cohorts import cohorts
+from migproj.ages import groups_of
 
 FIVES = range(0, 85, 5)
 MIXED = ["0-4", "5-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60+"]

@@ -23,6 +23,7 @@ def test_births_of_an_interval():
     got = mp.births_between(births, 1981, 1985)
     np.testing.assert_allclose(got, births.sel(period=slice(1981, 1984)).sum("period"))
     assert float(got["period_width"]) == 4
+    assert got.attrs["units"] == "persons per period"
     start, end = "1980-10-22", "1991-05-15"
     first, last = mp.decimal_year(start), mp.decimal_year(end)
     want = births.sel(period=slice(1981, 1990)).sum("period")

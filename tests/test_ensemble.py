@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import stats
 
 import migproj as mp
-from migproj import ensemble
+from migproj import _estimates, ensemble
 
 COUNTRIES = ["ARG", "BOL", "CHL"]
 SEXES = ["female", "male"]
@@ -190,7 +190,7 @@ def all_at_once(inputs, n, seed, **extra):
 def test_summaries_are_those_of_all_draws_at_once(inputs, monkeypatch):
     whole = all_at_once(inputs, 300, 11)
     monkeypatch.setattr(ensemble, "_BLOCK", 30 * 1000)
-    monkeypatch.setattr(ensemble, "_KEPT", 300 * 500)
+    monkeypatch.setattr(_estimates, "_KEPT", 300 * 500)
     wanted = [0.05, 0.5, 0.95]
     for by in (None, "country"):
         got = ensemble.summarise(estimate, inputs, 300, seed=11, quantiles=wanted, by=by)

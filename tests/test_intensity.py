@@ -26,39 +26,44 @@ def people():
     return xr.DataArray([900.0, 500.0, 700.0], dims="origin", coords={"origin": PLACES})
 
 
+#: Ours and its of Korean provinces: name, function, measure, and how many of its are one of ours.
+OF_MIGEST = [
+    ("crude_intensity", "index_intensity", "cmp", 100),
+    ("courgeau_k", "index_intensity", "courgeau_k", 100),
+    ("aggregate_effectiveness", "index_impact", "effectivness", 100),
+    ("net_intensity", "index_impact", "anmr", 100 * 1e6),
+    ("connectivity", "index_connectivity", "connectivity", 1),
+    ("inequality", "index_connectivity", "inequality_equal", 1),
+    ("dissimilarity", "index_connectivity", "inequality_sim", 1),
+    ("gini", "index_connectivity_uncorrected", "gini_total", 1),
+    ("gini_origins", "index_connectivity", "gini_orig_standardized", 1),
+    ("gini_destinations", "index_connectivity", "gini_dest_standardized", 1),
+    ("weighted_variation", "index_connectivity", "acv", 2),  # theirs adds both directions
+]
+
+
+def korea(folder):
+    """The table given, its flows and people, and the indices of migest."""
+    given = pd.read_csv(folder / "input_korea_gravity.csv")
+    flows = given.set_index(["year", "orig", "dest"])["flow"].to_xarray().astype(float)
+    people = given.groupby(["year", "orig"])["orig_pop"].first().to_xarray() * 1e6
+    theirs = pd.read_csv(folder / "index_korea.csv").set_index(["fn", "measure", "year"])["value"]
+    flows, people = flows.rename(orig="origin", dest="destination"), people.rename(orig="origin")
+    return given, flows, people, theirs.sort_index()
+
+
 def test_korea_of_migest(reference):
     """Bell's indices of Korean provinces. migest takes rates per 100, and its help a population in
     millions, so that its net rate there is a million times too large; its Gini index has a
     correction for the number of pairs by default."""
     folder = reference / "migest"
-    given = pd.read_csv(folder / "input_korea_gravity.csv")
-    keys = ["year", "orig", "dest"]
-    flows = given.set_index(keys)["flow"].to_xarray().astype(float)
-    flows = flows.rename(orig="origin", dest="destination")
-    people = given.groupby(["year", "orig"])["orig_pop"].first().to_xarray() * 1e6
-    indices = mp.indicators.flow_indices(flows, people.rename(orig="origin"))
-    theirs = (
-        pd.read_csv(folder / "index_korea.csv")
-        .set_index(["fn", "measure", "year"])["value"]
-        .sort_index()
-    )
+    given, flows, people, theirs = korea(folder)
+    indices = mp.indicators.flow_indices(flows, people)
 
     def of(fn, measure):
         return theirs.loc[fn, measure].sort_index().to_numpy()
 
-    for name, fn, measure, units in (
-        ("crude_intensity", "index_intensity", "cmp", 100),
-        ("courgeau_k", "index_intensity", "courgeau_k", 100),
-        ("aggregate_effectiveness", "index_impact", "effectivness", 100),
-        ("net_intensity", "index_impact", "anmr", 100 * 1e6),
-        ("connectivity", "index_connectivity", "connectivity", 1),
-        ("inequality", "index_connectivity", "inequality_equal", 1),
-        ("dissimilarity", "index_connectivity", "inequality_sim", 1),
-        ("gini", "index_connectivity_uncorrected", "gini_total", 1),
-        ("gini_origins", "index_connectivity", "gini_orig_standardized", 1),
-        ("gini_destinations", "index_connectivity", "gini_dest_standardized", 1),
-        ("weighted_variation", "index_connectivity", "acv", 2),  # theirs adds both directions
-    ):
+    for name, fn, measure, units in OF_MIGEST:
         np.testing.assert_allclose(units * indices[name], of(fn, measure), rtol=1e-9, err_msg=name)
     # Its "cv" is no coefficient of variation, and its weighted Gini indices are a sixteenth of one.
     one = flows.sel(year=2012).values[~np.eye(17, dtype=bool)]
@@ -67,14 +72,15 @@ def test_korea_of_migest(reference):
     assert (of("index_connectivity", "mwg_mean") < 0.07 * indices["weighted_gini"]).all()
 
     # Theirs are sums over all streams of what is one stream's.
-    streams = mp.indicators.stream_indices(flows, people.rename(orig="origin"))
+    streams = mp.indicators.stream_indices(flows, people)
     total = streams.sum(["origin", "destination"])
     np.testing.assert_allclose(total["preference"], of("index_impact", "preference"), rtol=1e-9)
     # The people in millions there.
     np.testing.assert_allclose(1e6 * total["velocity"], of("index_impact", "velocity"), rtol=1e-9)
 
     for name in ("cent", "pw"):
-        distance = given.set_index(keys)[f"dist_{name}"].to_xarray().sel(year=2012, drop=True)
+        distance = given.set_index(["year", "orig", "dest"])[f"dist_{name}"].to_xarray()
+        distance = distance.sel(year=2012, drop=True)
         got = mp.indicators.distance_indices(
             flows, distance.rename(orig="origin", dest="destination")
         )

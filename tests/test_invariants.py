@@ -660,7 +660,53 @@ def by_country(inputs, change):
 
 def in_one_order(result):
     """A result with its dims in alphabetical order, for comparison."""
-    return result.transpose(*sorted(result.dims))
+    return result.transpose(*sorted(result.dims, key=str))
+
+
+# What labels that only label mean, by `same`, which compares two results.
+
+
+def permutes(case, seed, order, same):
+    """Countries in another order give results in that order."""
+    inputs = case.make(np.random.default_rng(seed), countries(len(order)))
+    permuted = case.call(**by_country(inputs, lambda array: array.isel(country=order)))
+    same(permuted, case.call(**inputs).isel(country=order))
+
+
+def takes_dims_in_any_order(case, seed, same):
+    rng = np.random.default_rng(seed)
+    inputs = case.make(rng, countries(3))
+    shuffled = {
+        name: array.transpose(*rng.permutation(array.dims)) for name, array in inputs.items()
+    }
+    same(in_one_order(case.call(**shuffled)), in_one_order(case.call(**inputs)))
+
+
+def keeps_missing_values_apart(case, seed, same, warned=lambda name: None):
+    """A missing value stays in its country, and is missing there; `warned` is what is said."""
+    inputs = case.make(np.random.default_rng(seed), countries(3))
+    whole = case.call(**inputs)
+    for name, array in inputs.items():
+        if array.dtype != float:
+            continue
+        holed = array.copy()
+        holed[{"country": 1}] = np.nan
+        text = warned(name)
+        with pytest.warns(mp.DataQualityWarning, match=text) if text else nullcontext():
+            result = case.call(**(inputs | {name: holed}))
+        same(result.isel(country=[0, 2]), whole.isel(country=[0, 2]))
+        missing = result.isel(country=1).isnull()
+        missing = missing.to_array() if isinstance(missing, xr.Dataset) else missing
+        assert missing.any(), name
+
+
+def leaves_inputs(case, seed):
+    """Inputs are left as they were."""
+    inputs = case.make(np.random.default_rng(seed), countries(3))
+    before = {name: array.copy(deep=True) for name, array in inputs.items()}
+    case.call(**inputs)
+    for name, array in inputs.items():
+        xr.testing.assert_identical(array, before[name])
 
 
 @pytest.mark.parametrize("timing", TIMINGS)
@@ -694,9 +740,7 @@ def test_a_projection_balances_with_any_dims_in_any_order_and_chunks(form, timin
 @FEW
 @given(seed=seeds, order=st.permutations(range(4)))
 def test_countries_in_another_order_give_results_in_that_order(case, seed, order):
-    inputs = case.make(np.random.default_rng(seed), countries(4))
-    permuted = case.call(**by_country(inputs, lambda array: array.isel(country=order)))
-    xr.testing.assert_identical(permuted, case.call(**inputs).isel(country=order))
+    permutes(case, seed, order, xr.testing.assert_identical)
 
 
 @each_function
@@ -728,13 +772,7 @@ def test_periods_of_rounds_are_a_batch_too():
 @FEW
 @given(seed=seeds)
 def test_dims_in_any_order_give_the_same_result(case, seed):
-    rng = np.random.default_rng(seed)
-    inputs = case.make(rng, countries(3))
-    shuffled = {
-        name: array.transpose(*rng.permutation(array.dims)) for name, array in inputs.items()
-    }
-    results = case.call(**inputs), case.call(**shuffled)
-    xr.testing.assert_identical(*map(in_one_order, results))
+    takes_dims_in_any_order(case, seed, xr.testing.assert_identical)
 
 
 @each_function
@@ -755,33 +793,19 @@ def test_chunks_of_countries_give_the_same_result(case, seed, size):
 @FEW
 @given(seed=seeds)
 def test_a_missing_value_stays_in_its_country(function, seed):
-    case, rng = CASES[function], np.random.default_rng(seed)
-    inputs = case.make(rng, countries(3))
-    whole = case.call(**inputs)
-    for name, array in inputs.items():
-        if array.dtype != float:
-            continue
-        holed = array.copy()
-        holed[{"country": 1}] = np.nan
-        text = WARNINGS.get((function, name))
-        warns = pytest.warns(mp.DataQualityWarning, match=text) if text else nullcontext()
-        with warns:
-            result = case.call(**(inputs | {name: holed}))
-        xr.testing.assert_identical(result.isel(country=[0, 2]), whole.isel(country=[0, 2]))
-        missing = result.isel(country=1).isnull()
-        missing = missing.to_array() if isinstance(missing, xr.Dataset) else missing
-        assert missing.any(), name
+    keeps_missing_values_apart(
+        CASES[function],
+        seed,
+        xr.testing.assert_identical,
+        warned=lambda name: WARNINGS.get((function, name)),
+    )
 
 
 @each_function
 @FEW
 @given(seed=seeds)
 def test_inputs_are_left_as_they_were(case, seed):
-    inputs = case.make(np.random.default_rng(seed), countries(3))
-    before = {name: array.copy(deep=True) for name, array in inputs.items()}
-    case.call(**inputs)
-    for name, array in inputs.items():
-        xr.testing.assert_identical(array, before[name])
+    leaves_inputs(case, seed)
 
 
 @each_function

@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import migproj as mp
-from test_invariants import FEW, SEXES, Case, aged, by_country, countries, drawn
+from test_invariants import (
+    FEW,
+    SEXES,
+    Case,
+    aged,
+    by_country,
+    countries,
+    drawn,
+    keeps_missing_values_apart,
+    leaves_inputs,
+    permutes,
+    takes_dims_in_any_order,
+)
 
 #: Sums of a few dozen terms may be added up in another order, and fits stop within 1e-10.
 NEAR = 1e-9
@@ -195,9 +207,7 @@ def assert_close(got, want):
 @FEW
 @given(seed=seeds, order=st.permutations(range(3)))
 def test_countries_in_another_order_give_results_in_that_order(case, seed, order):
-    inputs = case.make(np.random.default_rng(seed), countries(3))
-    permuted = case.call(**by_country(inputs, lambda array: array.isel(country=order)))
-    assert_close(permuted, case.call(**inputs).isel(country=order))
+    permutes(case, seed, order, assert_close)
 
 
 @each
@@ -215,12 +225,7 @@ def test_a_batch_is_a_loop_over_its_countries(case, seed):
 @FEW
 @given(seed=seeds)
 def test_dims_in_any_order_give_the_same_result(case, seed):
-    rng = np.random.default_rng(seed)
-    inputs = case.make(rng, countries(3))
-    shuffled = {
-        name: array.transpose(*rng.permutation(array.dims)) for name, array in inputs.items()
-    }
-    assert_close(case.call(**shuffled), case.call(**inputs))
+    takes_dims_in_any_order(case, seed, assert_close)
 
 
 @each
@@ -228,26 +233,22 @@ def test_dims_in_any_order_give_the_same_result(case, seed):
 @given(seed=seeds)
 @pytest.mark.filterwarnings("ignore::migproj.DataQualityWarning")
 def test_a_missing_value_stays_in_its_country(case, seed):
-    inputs = case.make(np.random.default_rng(seed), countries(3))
-    whole = case.call(**inputs)
-    for name, array in inputs.items():
-        holed = array.copy()
-        holed[{"country": 1}] = np.nan
-        result = case.call(**(inputs | {name: holed}))
-        assert_close(result.isel(country=[0, 2]), whole.isel(country=[0, 2]))
-        missing = dataset(result).isel(country=1).isnull().to_array()
-        assert missing.any(), name
+    keeps_missing_values_apart(case, seed, assert_close)
 
 
 @each
 @FEW
 @given(seed=seeds)
 def test_inputs_are_left_as_they_were(case, seed):
-    inputs = case.make(np.random.default_rng(seed), countries(2))
-    before = {name: array.copy(deep=True) for name, array in inputs.items()}
-    case.call(**inputs)
-    for name, array in inputs.items():
-        xr.testing.assert_identical(array, before[name])
+    leaves_inputs(case, seed)
+
+
+@each
+def test_results_have_units(case):
+    inputs = case.make(np.random.default_rng(6), countries(2))
+    inputs = {name: array.assign_attrs(units="persons") for name, array in inputs.items()}
+    result = dataset(case.call(**inputs))
+    assert [name for name, array in result.items() if "units" not in array.attrs] == []
 
 
 @each

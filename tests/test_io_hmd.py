@@ -5,7 +5,6 @@ import pytest
 
 import migproj as mp
 
-LINE = "  {year:<9s}    {age:>8s}   {figures}"
 DATE = "\tLast modified: 05 Apr 2024;  Methods Protocol: v6 (2017)"
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import migproj as mp
 from migproj.errors import AlignmentError, IntervalError, SchemaError
-from migproj.leecarter import forecast_lee_carter, lee_carter
+from migproj.leecarter import lee_carter
+from migproj.leecarterforecast import forecast_lee_carter
 
 LABELS = ["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 85, 5)), "85+"]
 TIMES = [1962.5, 1970.25, 1975.0, 1991.0, 2003.5]

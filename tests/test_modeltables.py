@@ -108,8 +108,7 @@ def test_wrong_inputs_of_brass(standard):
 SEXES = {"f": "female", "m": "male"}
 
 
-@pytest.fixture
-def fitted(reference):
+def of_demotools(reference):
     """Coefficients of DemoTools, which are not those published."""
     table = pd.read_csv(reference / "demotools/model_lt/logquad_coef_in.csv")
     table = table[table["sex"].isin(SEXES)].replace({"sex": SEXES})
@@ -117,6 +116,11 @@ def fitted(reference):
     array = table.set_index(["sex", "age"])[list("abcv")].to_xarray().to_dataarray("parameter")
     array = array.transpose("sex", "age", "parameter")
     return array.assign_coords(mp.age_coords(array["age"].values.tolist()))
+
+
+@pytest.fixture
+def fitted(reference):
+    return of_demotools(reference)
 
 
 def cases(reference):

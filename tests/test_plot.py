@@ -1,5 +1,7 @@
 """Pictures draw what they are given, with labels and units."""
 
+import sys
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -119,3 +121,10 @@ def test_age_quality_of_what_is_no_report(people):
     many = xr.concat([report, report], xr.DataArray([1, 2], dims="round", name="round"))
     with pytest.raises(mp.SchemaError, match="one dim besides 'sex'.*isel"):
         age_quality(many)
+
+
+def test_without_matplotlib_the_extra_is_named(net, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    monkeypatch.delattr(mpl, "pyplot")
+    with pytest.raises(ImportError, match=r"pip install 'migproj\[plot\]'"):
+        age_profile(net)

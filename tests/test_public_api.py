@@ -1,11 +1,14 @@
 """The public names, what importing costs, and what docstrings must hold."""
 
+import ast
 import inspect
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import migproj as mp
+from migproj import conventions
 
 LAZY = ["matplotlib", "dask", "duckdb", "scipy", "numba", "click", "rich", "h5netcdf"]
 LAZY += ["openpyxl", "pooch", "pyarrow.parquet", "zarr", "pydantic", "distributed", "psutil"]
@@ -47,6 +50,13 @@ def test_contract_names():
     assert set(names) <= set(mp.__all__)
     assert callable(mp.datasets.load)
     assert callable(mp.datasets.names)
+
+
+def test_a_variable_is_specified_once():
+    tree = ast.parse(Path(inspect.getfile(conventions)).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    specs = [c.args[0].value for c in calls if getattr(c.func, "id", "") == "VariableSpec"]
+    assert sorted(specs) == sorted(conventions.VARIABLES)
 
 
 def test_public_functions_are_documented():

@@ -22,16 +22,18 @@ from migproj.errors import (
     MigprojError,
     SchemaError,
 )
+from migproj.filling import fill_stocks
 from migproj.fitting import fit_margins, flows_from_net
 from migproj.flowaccounts import flow_components, flows_by_age
 from migproj.flows import flows_from_stocks
 from migproj.flowtables import regroup_flows
 from migproj.graduation import graduate_ages
 from migproj.intercensal import intercensal_population
-from migproj.leecarter import forecast_lee_carter, lee_carter
+from migproj.leecarter import lee_carter
+from migproj.leecarterforecast import forecast_lee_carter
 from migproj.lifetable import close_life_table, death_rates, life_table
 from migproj.migrationmodels import model_migration_schedule
-from migproj.mirror import emigrants, fill_stocks, reconcile_reports
+from migproj.mirror import emigrants, reconcile_reports
 from migproj.modelfamilies import model_life_table
 from migproj.modeltables import log_quadratic
 from migproj.multiregional import project_regions

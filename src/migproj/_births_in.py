@@ -15,8 +15,9 @@ from migproj._checks import (
     check_same_places,
     check_sexes,
 )
+from migproj._cohorts import Cohorts
 from migproj._exact import Slices
-from migproj.ages import AgeGroups, Cohorts, groups_of
+from migproj.ages import AgeGroups, groups_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 
 __all__ = ["Children", "births_by_group", "births_by_slice"]

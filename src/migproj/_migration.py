@@ -116,15 +116,7 @@ def migration_of(
     if per_person:
         _check_per_person(totals)
     if not shared:
-        if per_person and "age" not in totals.dims:
-            raise SchemaError(
-                f"migration_rate: expected the dims 'sex' and 'age', got {tuple(totals.dims)!r}; "
-                "with rates of all ages give a migration_schedule of shares by sex and age"
-            )
-        by_age = _on_grid(name, totals, ways, missing)
-        check_dims(name, by_age, "sex")
-        if not per_person:
-            check_same_places(name, by_age, "population", population)
+        by_age = _by_age(name, totals, population, ways, missing)
         return Migration(by_age, one, nobody, none, _BY_CELL if per_person else 0, False)
     mend = f"with a migration_schedule it is of all ages: sum {name} over age"
     check_lacks(name, totals, "age", mend)
@@ -157,6 +149,23 @@ def migration_of(
     return Migration(
         inflow, totals, outflow, flow, _FLOW_RATES if weighted else _FLOW_SHARES, per_person
     )
+
+
+def _by_age(
+    name: str, given: xr.DataArray, population: xr.DataArray, ways: Steps, missing: str
+) -> xr.DataArray:
+    """Migrants, or their rates, by sex and age."""
+    per_person = name == "migration_rate"
+    if per_person and "age" not in given.dims:
+        raise SchemaError(
+            f"migration_rate: expected the dims 'sex' and 'age', got {tuple(given.dims)!r}; "
+            "with rates of all ages give a migration_schedule of shares by sex and age"
+        )
+    by_age = _on_grid(name, given, ways, missing)
+    check_dims(name, by_age, "sex")
+    if not per_person:
+        check_same_places(name, by_age, "population", population)
+    return by_age
 
 
 def _on_grid(name: str, array: xr.DataArray, ways: Steps, missing: str) -> xr.DataArray:

@@ -140,7 +140,7 @@ def digit_shares(
             first, last = single < low + 10, single > high - 10
             rank = (d - low) % 10
             weights[d] = place * np.where(first, rank + 1, np.where(last, 9 - rank, 10))
-        blended = xr.dot(counts, xr.DataArray(weights, dims=("digit", "age")), dim="age")
+        blended = _by_digit(counts, weights)
         shares = 100 * blended / blended.sum("digit", skipna=False)
     else:
         long = (high - low) // 10 * 10
@@ -149,10 +149,7 @@ def digit_shares(
             starts = low + (_DIGITS - low - 5) % 5 + after
             inside = (single >= starts[:, None]) & (single < starts[:, None] + long)
             ends = inside & (single % 10 == _DIGITS[:, None])
-            part, whole = (
-                xr.dot(counts, xr.DataArray(flags.astype(float), dims=("digit", "age")), dim="age")
-                for flags in (ends, inside)
-            )
+            part, whole = (_by_digit(counts, flags.astype(float)) for flags in (ends, inside))
             shares = shares + 50 * part / whole.where(whole > 0)
     return named(shares.transpose(..., "digit").assign_coords(digit=_DIGITS), "digit_shares")
 
@@ -301,12 +298,15 @@ def spoorenberg_index(
     inside = (single >= ages[0]) & (single <= ages[1])
     ends = inside & (single % 10 == _DIGITS[:, None])
     near = sum(np.roll(ends, k, axis=1).astype(float) for k in range(-2, 3))
-    part, whole = (
-        xr.dot(counts, xr.DataArray(weights, dims=("digit", "age")), dim="age")
-        for weights in (ends.astype(float), np.asarray(near))
-    )
+    part, whole = (_by_digit(counts, some) for some in (ends.astype(float), np.asarray(near)))
     ratios = 5 * part / whole.where(whole > 0)
     return named(abs(ratios - 1).sum("digit", skipna=False), "spoorenberg_index")
+
+
+def _by_digit(counts: xr.DataArray, weights: npt.NDArray[np.float64]) -> xr.DataArray:
+    """Weighted sums (..., digit) over ages, by weights (digit, age)."""
+    sums: xr.DataArray = xr.dot(counts, xr.DataArray(weights, dims=("digit", "age")), dim="age")
+    return sums
 
 
 def _of_age(values: npt.NDArray[np.float64] | npt.NDArray[np.bool_]) -> xr.DataArray:

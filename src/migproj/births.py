@@ -20,7 +20,7 @@ from migproj._checks import (
     check_survival,
 )
 from migproj.ages import AgeGroups, AgesLike, as_groups, fertile_groups, groups_of
-from migproj.conventions import FEMALE, MALE
+from migproj.conventions import FEMALE, MALE, VARIABLES
 from migproj.dates import DateLike, decimal_year, interval_years, year_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
 from migproj.survival import interval_between
@@ -172,8 +172,8 @@ def births_between(
     Returns
     -------
     DataArray (..., [age])
-        Births of the interval (persons), as ``births=`` of :func:`net_migration` takes them,
-        with the scalar coordinate ``period_width``.
+        Births of the interval (persons per period), as ``births=`` of :func:`net_migration`
+        takes them, with the scalar coordinate ``period_width``.
 
     Raises
     ------
@@ -239,7 +239,8 @@ def births_between(
     else:
         count = len(from_)
         born = born.assign_coords(AgeGroups(groups.lower[:count], groups.width[:count]).coords())
-    return born.assign_coords(period_width=years).assign_attrs(births_by_year.attrs)
+    attrs = births_by_year.attrs | {"units": VARIABLES["births"].units}
+    return born.assign_coords(period_width=years).assign_attrs(attrs)
 
 
 def _women(name: str, array: xr.DataArray) -> xr.DataArray:

@@ -223,7 +223,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("coale_li_index", (), "1", "heaping at old ages, 1 without", 0.0),
     VariableSpec("spoorenberg_index", (), "1", "total modified Whipple index", 0.0),
     VariableSpec("age_ratio_score", (), "per cent", "mean deviation of age ratios", 0.0),
-    VariableSpec("sex_ratio_score", (), "per 100 women", "mean change of sex ratios", 0.0),
+    VariableSpec("sex_ratio_score", (), "men per 100 women", "mean change of sex ratios", 0.0),
     VariableSpec("age_sex_accuracy", (), "1", "UN age-sex accuracy index", 0.0),
     VariableSpec("sawtooth_index", (), "1", "groups from 0 over their neighbours", 0.0),
     VariableSpec("roughness", (), "1", "steps between groups off a smooth course", 0.0),
@@ -237,7 +237,6 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("asymmetry", (), "1", "largest rise over largest fall", 0.0),
     VariableSpec("peak_share", (), "1", "share of all moves within years of the peak", 0.0, 1.0),
     # migration schedules: fits to counts, and shapes
-    VariableSpec("standard_error", ("parameter",), "1", "of parameters, each in its own unit", 0.0),
     VariableSpec("deviance", (), "1", "Poisson deviance of a fit", 0.0),
     VariableSpec("peak_breadth", (), "1", "moves within years of the peak", 0.0),
     VariableSpec("peaking", (), "years", "mu2 of a migration schedule"),
@@ -247,10 +246,9 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("labour_asymmetry", (), "1", "slope of rise over slope of fall, labour force"),
     VariableSpec("regularity", (), "1", "slope of children over that of the labour force's fall"),
     VariableSpec("retirement_asymmetry", (), "1", "slope of rise over slope of fall, retirement"),
-    VariableSpec("peak_share", (), "1", "share of all moves within 5 years of the peak", 0.0, 1.0),
     # tables of census records
     VariableSpec("unknown_age", ("sex",), "persons", "people whose age is not known", 0.0),
-    VariableSpec("standard_error", _SEX_AGE, "persons", "sampling standard error", 0.0),
+    VariableSpec("standard_error", _SEX_AGE, "persons", "of a count of a sample", 0.0),
     VariableSpec("women", _AGE, "persons", "women", 0.0),
     VariableSpec(
         "women_unknown_parity", _AGE, "persons", "women whose children ever born are not known", 0.0
@@ -263,7 +261,6 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("children_dead", _AGE, "persons", "children of the women who have died", 0.0),
     VariableSpec("proportion_dead", _AGE, "1", "share of children ever born who died", 0.0, 1.0),
     VariableSpec("n_records", _SEX_AGE, "1", "records behind a figure", 0.0),
-    # what files say beside the figures
     # diagnostics: counts of cells, one for each row of the batch
     VariableSpec("n_qx_above_one", (), "1", "groups with qx > 1, closed by a constant hazard"),
     VariableSpec("n_mx_zero", (), "1", "groups with mx = 0"),

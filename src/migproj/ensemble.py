@@ -25,30 +25,33 @@ array([1.])
 
 from __future__ import annotations
 
-import contextlib
 import math
-import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_labels_match, where
+from migproj._checks import where
 from migproj._draws import Moments, checked_quantiles
+from migproj._estimates import (
+    DRAW,
+    Estimator,
+    called,
+    cells_of,
+    check_inputs,
+    parts_of,
+    warned_once,
+)
 from migproj._random import drawn, parameters, whole
 from migproj.conventions import VARIABLES
-from migproj.errors import AlignmentError, DataQualityWarning, SchemaError
+from migproj.errors import SchemaError
 
 __all__ = ["draws", "standard_errors", "summarise"]
 
-Estimator: TypeAlias = Callable[..., "xr.Dataset | xr.DataArray"]
-
-_DRAW: Final = "draw"
-#: Cells of the inputs of a block of draws, and of results kept for quantiles (8 bytes each).
+#: Cells of the inputs of a block of draws (8 bytes each).
 _BLOCK: Final = 2**20
-_KEPT: Final = 2**22
 #: Step of the central differences, in standard deviations: small against the curvature of any
 #: estimator, large against rounding.
 _STEP: Final = 0.01
@@ -109,9 +112,9 @@ def draws(
     """
     count = whole("n", n, 1)
     first = np.arange(count, dtype=np.int64)
-    numbers = xr.DataArray(first, dims=_DRAW, coords={_DRAW: first})
+    numbers = xr.DataArray(first, dims=DRAW, coords={DRAW: first})
     if chunks is not None:
-        numbers = numbers.chunk({_DRAW: whole("chunks", chunks, 1)})
+        numbers = numbers.chunk({DRAW: whole("chunks", chunks, 1)})
     return drawn(distribution, numbers, seed, name)
 
 
@@ -170,7 +173,12 @@ def summarise(
     Notes
     -----
     Inside the estimator arithmetic of arrays whose labels differ is an error
-    (``xr.set_options(arithmetic_join="exact")``).
+    (``xr.set_options(arithmetic_join="exact")``). Moments of blocks of draws are merged.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance: analysis and
+    recommendations, *The American Statistician* 37, 242-247.
 
     Examples
     --------
@@ -184,92 +192,13 @@ def summarise(
     """
     count = whole("n", n, 1)
     wanted = None if quantiles is None else checked_quantiles(quantiles)
-    _check_inputs(inputs, by, count)
-    with _warned_once("summarise"):
+    check_inputs(inputs, by, count)
+    with warned_once("summarise"):
         parts = [
             _summary(estimator, own, count, seed, wanted, by)
-            for own in _parts(inputs, by, None if wanted is None else count)
+            for own in parts_of(inputs, by, None if wanted is None else count)
         ]
     return parts[0] if len(parts) == 1 else xr.concat(parts, str(by), join="exact")
-
-
-def _check_inputs(inputs: Mapping[str, Any], by: str | None, n: int | None) -> None:
-    """Arrays are labelled, arrays of draws have draws 0 to n - 1, something is uncertain."""
-    uncertain = False
-    for name, value in inputs.items():
-        given = isinstance(value, xr.DataArray | xr.Dataset)
-        template: xr.DataArray | xr.Dataset = value if given else parameters(value, name)[0]
-        uncertain = uncertain or not given
-        if _DRAW in template.dims:
-            uncertain = True
-            _check_draws(name, template, n)
-        if by is not None and by in template.dims and by not in template.indexes:
-            raise SchemaError(
-                f"{name}: dim {by!r} has no labels, and the estimates are made by it; "
-                f".assign_coords({by}=...)"
-            )
-    if not uncertain:
-        raise SchemaError(
-            f"inputs: expected a distribution or an array with the dim 'draw' among "
-            f"{list(inputs)}, got none; without draws there is nothing to summarise"
-        )
-
-
-def _check_draws(name: str, array: xr.DataArray | xr.Dataset, n: int | None) -> None:
-    if n is None:
-        raise SchemaError(
-            f"{name}: expected a distribution, whose standard deviation is known, got an array of "
-            "draws; summarise takes them as they are"
-        )
-    found = array[_DRAW].values if _DRAW in array.coords else np.array([])
-    if not np.array_equal(found, np.arange(n)):
-        raise AlignmentError(
-            f"{name}: dim 'draw': expected the labels 0 to {n - 1}, got {array.sizes[_DRAW]} draws "
-            f"labelled {found[:5].tolist()} ...; give n={array.sizes[_DRAW]} and "
-            f".assign_coords(draw=range({n}))"
-        )
-
-
-def _parts(inputs: Mapping[str, Any], by: str | None, kept: int | None) -> Iterator[dict[str, Any]]:
-    """The inputs, a few labels of `by` at a time where `kept` draws of their results are kept."""
-    if by is None:
-        yield dict(inputs)
-        return
-    arrays = {k: v for k, v in inputs.items() if isinstance(v, xr.DataArray | xr.Dataset)}
-    arrays |= {k: parameters(v, k)[0] for k, v in inputs.items() if k not in arrays}
-    having = {k: v for k, v in arrays.items() if by in v.dims}
-    if not having:
-        raise SchemaError(
-            f"by: expected a dim of the inputs, got {by!r}; they have "
-            f"{sorted({str(d) for v in arrays.values() for d in v.dims})}"
-        )
-    plain = {k: v if isinstance(v, xr.DataArray) else v[by] for k, v in having.items()}
-    check_labels_match(plain, dims=[by])
-    labels = next(iter(having.values()))[by].values
-    each = max(sum(_cells_of(v) for v in having.values()) // len(labels), 1)
-    step = len(labels) if kept is None else max(_KEPT // (kept * each), 1)
-    for first in range(0, len(labels), step):
-        some = labels[first : first + step]
-        yield {k: _selected(v, by, some) for k, v in inputs.items()}
-
-
-def _cells_of(array: xr.DataArray | xr.Dataset) -> int:
-    """Cells of a draw."""
-    parts = [array] if isinstance(array, xr.DataArray) else list(array.values())
-    return sum(part.size // part.sizes.get(_DRAW, 1) for part in parts)
-
-
-def _selected(value: Any, by: str, labels: npt.NDArray[Any]) -> Any:
-    """An input for some labels of `by`: an array, or a distribution with other parameters."""
-    if isinstance(value, xr.DataArray | xr.Dataset):
-        return value.sel({by: labels}) if by in value.dims else value
-
-    def of(parameter: Any) -> Any:
-        return _selected(parameter, by, labels) if hasattr(parameter, "dims") else parameter
-
-    return type(value)(
-        value.dist, *map(of, value.args), **{k: of(v) for k, v in value.kwds.items()}
-    )
 
 
 def _summary(
@@ -282,7 +211,7 @@ def _summary(
 ) -> xr.Dataset:
     """The summaries of one estimate, a block of draws at a time."""
     cells = sum(
-        _cells_of(v) for v in inputs.values() if isinstance(v, xr.DataArray | xr.Dataset)
+        cells_of(v) for v in inputs.values() if isinstance(v, xr.DataArray | xr.Dataset)
     ) + sum(parameters(v, k)[0].size for k, v in inputs.items() if hasattr(v, "ppf"))
     block = max(_BLOCK // max(cells, 1), 16)
     moments: dict[Hashable, Moments] = {}
@@ -292,10 +221,10 @@ def _summary(
     for first in range(0, n, block):
         numbers = np.arange(first, min(first + block, n), dtype=np.int64)
         given = _with_draws(inputs, numbers, seed)
-        for name, values in _called(estimator, given, numbers.size, by).data_vars.items():
+        for name, values in called(estimator, given, numbers.size, by).data_vars.items():
             units[name] = _units(name, values)
             if np.issubdtype(values.dtype, np.integer):
-                total = values.sum(_DRAW)
+                total = values.sum(DRAW)
                 sums[name] = sums[name] + total if name in sums else total
                 continue
             own = Moments.of(values)
@@ -310,8 +239,8 @@ def _summary(
         share = (known.above / n).where(known.mean.notnull())
         result[f"{name}_positive"] = share.assign_attrs(units="1")
         if wanted is not None:
-            every = xr.concat(kept.pop(name), _DRAW, join="exact")
-            found = every.quantile(list(wanted), _DRAW, skipna=False)
+            every = xr.concat(kept.pop(name), DRAW, join="exact")
+            found = every.quantile(list(wanted), DRAW, skipna=False)
             result[f"{name}_quantile"] = found.assign_attrs(units[name])
     for name, total in sums.items():
         result[str(name)] = total.assign_attrs(units[name])
@@ -329,62 +258,14 @@ def _with_draws(
     inputs: Mapping[str, Any], numbers: npt.NDArray[np.int64], seed: int
 ) -> dict[str, Any]:
     """The inputs for the draws of these numbers."""
-    labelled = xr.DataArray(numbers, dims=_DRAW, coords={_DRAW: numbers})
+    labelled = xr.DataArray(numbers, dims=DRAW, coords={DRAW: numbers})
     own: dict[str, Any] = {}
     for name, value in inputs.items():
         if not isinstance(value, xr.DataArray | xr.Dataset):
             own[name] = drawn(value, labelled, seed, name)
         else:
-            own[name] = value.sel(draw=numbers) if _DRAW in value.dims else value
+            own[name] = value.sel(draw=numbers) if DRAW in value.dims else value
     return own
-
-
-def _called(
-    estimator: Estimator, inputs: Mapping[str, Any], size: int, by: str | None
-) -> xr.Dataset:
-    """What the estimator makes of `size` draws, with the dim draw first on each variable."""
-    options: Any = xr.set_options
-    with options(arithmetic_join="exact"):
-        found: Any = estimator(**inputs)
-    if isinstance(found, xr.DataArray):
-        found = found.to_dataset(name="estimate" if found.name is None else found.name)
-    if not isinstance(found, xr.Dataset):
-        raise SchemaError(
-            f"estimator: expected it to return a DataArray or Dataset, got {type(found).__name__}"
-        )
-    without = [name for name, v in found.data_vars.items() if _DRAW not in v.dims]
-    if without or found.sizes[_DRAW] != size:
-        raise SchemaError(
-            f"estimator: expected the dim 'draw' with the {size} labels of its inputs on all it "
-            f"returns, got {without or found.sizes[_DRAW]}; return those that the draws change, "
-            "such as result[['net_migration']]"
-        )
-    mixed = [name for name, v in found.data_vars.items() if by is not None and by not in v.dims]
-    if mixed:
-        raise SchemaError(
-            f"by: expected the dim {by!r} on all that the estimator returns, got none on {mixed}: "
-            "its labels are estimated apart from each other; leave out by, or what mixes them"
-        )
-    return found.transpose(_DRAW, ...).compute()
-
-
-@contextlib.contextmanager
-def _warned_once(caller: str) -> Iterator[None]:
-    """Pass on the first DataQualityWarning of the estimator, and how often one came."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    doubtful = [w for w in caught if issubclass(w.category, DataQualityWarning)]
-    for other in caught:
-        if other not in doubtful:
-            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    if doubtful:
-        more = f" (and {len(doubtful) - 1} more of other draws)" if len(doubtful) > 1 else ""
-        warnings.warn(
-            f"{caller}: in some draws, {doubtful[0].message}{more}",
-            DataQualityWarning,
-            stacklevel=4,
-        )
 
 
 def standard_errors(
@@ -443,29 +324,29 @@ def standard_errors(
     >>> result["net_sd"].round(6).item()
     13.0
     """
-    _check_inputs(inputs, by, None)
+    check_inputs(inputs, by, None)
     means: dict[str, Any] = dict(inputs)
     spreads = {}
     for name, value in inputs.items():
         if not isinstance(value, xr.DataArray | xr.Dataset):
             means[name], spreads[name] = _mean_and_sd(value, name)
-    list(_parts(inputs, by, None))  # checks the labels of `by`
+    list(parts_of(inputs, by, None))  # checks the labels of `by`
     result: dict[Hashable, xr.DataArray] = {}
     variance: dict[Hashable, Any] = {}
-    with _warned_once("standard_errors"):
-        start = {name: means[name].expand_dims({_DRAW: [0]}) for name in spreads}
-        for output, values in _called(estimator, means | start, 1, by).data_vars.items():
+    with warned_once("standard_errors"):
+        start = {name: means[name].expand_dims({DRAW: [0]}) for name in spreads}
+        for output, values in called(estimator, means | start, 1, by).data_vars.items():
             if not np.issubdtype(values.dtype, np.integer):
-                mean = values.isel({_DRAW: 0}, drop=True)
+                mean = values.isel({DRAW: 0}, drop=True)
                 result[f"{output}_mean"] = mean.assign_attrs(_units(output, values))
                 variance[output] = 0.0
         for name, spread in spreads.items():
             for moved in _moved(means[name], spread, by):
-                shifted = {k: means[k].expand_dims({_DRAW: moved[_DRAW].values}) for k in spreads}
+                shifted = {k: means[k].expand_dims({DRAW: moved[DRAW].values}) for k in spreads}
                 given = means | shifted | {name: moved}
-                found = _called(estimator, given, moved.sizes[_DRAW], by)
+                found = called(estimator, given, moved.sizes[DRAW], by)
                 for output in variance:
-                    dims = (_DRAW, *result[f"{output}_mean"].dims)
+                    dims = (DRAW, *result[f"{output}_mean"].dims)
                     both = found[output].transpose(*dims).values
                     slope = (both[::2] - both[1::2]) / (2 * _STEP)
                     variance[output] = variance[output] + (slope**2).sum(axis=0)
@@ -506,7 +387,5 @@ def _moved(mean: xr.DataArray, spread: xr.DataArray, by: str | None) -> Iterator
         signs[0::2][np.arange(which.size), which] = _STEP
         signs[1::2][np.arange(which.size), which] = -_STEP
         numbers = np.arange(len(signs))
-        moves = xr.DataArray(
-            signs.reshape(-1, *shape), dims=(_DRAW, *fixed), coords={_DRAW: numbers}
-        )
-        yield (mean + moves * spread).transpose(_DRAW, ...)
+        moves = xr.DataArray(signs.reshape(-1, *shape), dims=(DRAW, *fixed), coords={DRAW: numbers})
+        yield (mean + moves * spread).transpose(DRAW, ...)

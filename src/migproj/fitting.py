@@ -276,18 +276,7 @@ def flows_from_net(
             total is not None,
             *limits,
         )
-    if fault.chunks is None and bool((fault > 0).any()):
-        cell = tuple(np.argwhere(np.asarray(fault.values) > 0)[0])
-        at, off = int(place.values[cell]), float(error.values[cell])
-        who = (
-            "the total"
-            if at == n and method != _FEWEST
-            else f"country {net['country'].values[at % n]}"
-        )
-        raise SchemaError(
-            f"net: no flows along the cells of prior have this net migration: {who} is off by "
-            f"{off:g}{_cells(fault)}; give prior numbers above 0 where people can move"
-        )
+    _check_found(net, fault, place, error, method != _FEWEST)
     flows = flows.assign_coords(dict.fromkeys(FLOW, net["country"].values))
     return xr.Dataset({"flows": flows, "iterations": times, "margin_error": error})
 
@@ -295,6 +284,26 @@ def flows_from_net(
 def _cells(flags: xr.DataArray) -> str:
     odd = np.asarray(flags.values) > 0
     return f" ({'; '.join(where(flags, odd))})" if flags.ndim else ""
+
+
+def _check_found(
+    net: xr.DataArray,
+    fault: xr.DataArray,
+    place: xr.DataArray,
+    error: xr.DataArray,
+    has_total: bool,
+) -> None:
+    """Raise SchemaError where no flows have this net migration."""
+    if fault.chunks is not None or not bool((fault > 0).any()):
+        return
+    n = net.sizes["country"]
+    cell = tuple(np.argwhere(np.asarray(fault.values) > 0)[0])
+    at, off = int(place.values[cell]), float(error.values[cell])
+    who = "the total" if at == n and has_total else f"country {net['country'].values[at % n]}"
+    raise SchemaError(
+        f"net: no flows along the cells of prior have this net migration: {who} is off by "
+        f"{off:g}{_cells(fault)}; give prior numbers above 0 where people can move"
+    )
 
 
 def _check_no_balance(net: xr.DataArray, tolerance: float) -> None:

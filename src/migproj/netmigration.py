@@ -13,9 +13,10 @@ from migproj._apply import Input, Output, apply
 from migproj._births_in import Children, births_by_group, births_by_slice
 from migproj._checks import check_dims, check_lacks, check_made_for, check_sexes, check_survival
 from migproj._choices import choice_codes
+from migproj._cohorts import Cohorts, cohorts
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._exact import parts_of, slices_between
-from migproj.ages import AgeGroups, AgesLike, Cohorts, cohorts, groups_of, regroup_ages, summed
+from migproj.ages import AgeGroups, AgesLike, groups_of, regroup_ages, summed
 from migproj.conventions import FEMALE
 from migproj.corrections import CORRECTED
 from migproj.dates import instant_of
@@ -209,7 +210,7 @@ class _Rounds:
     end: xr.DataArray
     survival: xr.DataArray
     births: xr.DataArray
-    start_at: npt.NDArray[np.int64]  # (arrivals + 1): see ages.Cohorts
+    start_at: npt.NDArray[np.int64]  # (arrivals + 1): see _cohorts.Cohorts
     end_at: npt.NDArray[np.int64]
     born: int  # arrivals born in the interval
     groups: AgeGroups  # of the result

@@ -24,6 +24,7 @@ from migproj._checks import (
 )
 from migproj._diagnostics import finding, warn_findings
 from migproj._rogerscastro import COMPONENTS, KINDS, REQUIRED, curve, fit_counts, fit_rates
+from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
 
 __all__ = ["fit_rogers_castro", "rogers_castro"]
@@ -238,12 +239,13 @@ def fit_rogers_castro(
     fit = {
         "parameters": parameters.assign_coords(parameter=labels),
         "standard_error": errors.assign_coords(parameter=labels),
-        "fitted": fitted.assign_attrs(units="1/year"),
+        "fitted": fitted,
         "converged": converged,
+        "deviance" if rates is None else "rmse": off,
     }
-    if rates is None:
-        return xr.Dataset(fit | {"deviance": off.assign_attrs(units="1")})
-    return xr.Dataset(fit | {"rmse": off.assign_attrs(units="1/year")})
+    # parameters, and their errors, have each their own unit
+    units = {name: VARIABLES[name].units for name in fit} | {"standard_error": "1"}
+    return xr.Dataset({name: array.assign_attrs(units=units[name]) for name, array in fit.items()})
 
 
 def _given(

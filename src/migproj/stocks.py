@@ -131,34 +131,13 @@ def project_stocks(
     """
     from migproj._kernels import stocks as kernels
 
-    check_dims("stock", stock, "age")
-    check_counts("stock", stock)
-    check_sexes("stock", stock, both=False)
     flow = _flow(arrivals, emigration, net_migration)
     rates = {"survival": survival}
     if flow is not None:
         rates[flow[0]] = flow[1]
     if emigration is not None:
         rates["emigration"] = emigration
-    for name, array in rates.items():
-        check_dims(name, array, "age")
-        check_lacks(
-            name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
-        )
-    given = {"stock": stock, **rates}
-    dims = dict.fromkeys(dim for array in given.values() for dim in array.dims)
-    check_labels_match(given, dims=[dim for dim in dims if dim not in ("period", "age")])
-    ways = plan("stock", stock, rates, steps)
-    check_survival_grid(survival, ways, "stock")
-    for name, array in rates.items():
-        same_grid(name, array, ways, "stock")
-    if flow is not None:
-        check_same_places(*flow, "stock", stock)
-        check_finite(*flow)
-    if arrivals is not None:
-        check_counts("arrivals", arrivals, people=False)
-    if emigration is not None:
-        check_rates("emigration", emigration)
+    ways = _checked(stock, rates, steps)
     nothing = xr.DataArray(np.zeros(len(ways.groups)), dims="age")
     name, coming = flow or ("arrivals", nothing)
     stored = float_type(dtype)
@@ -215,6 +194,33 @@ def project_stocks(
     result["n_survival_above_one"], above = above_one(survival, "duration")
     warn_findings("project_stocks", [above, *_findings(result, ways)])
     return result
+
+
+def _checked(stock: xr.DataArray, rates: Mapping[str, xr.DataArray], steps: int | None) -> Steps:
+    """The steps of a projection whose stock and rates agree."""
+    check_dims("stock", stock, "age")
+    check_counts("stock", stock)
+    check_sexes("stock", stock, both=False)
+    for name, array in rates.items():
+        check_dims(name, array, "age")
+        check_lacks(
+            name, array, "time", f"label its periods by their start: {name}.rename(time='period')"
+        )
+    given = {"stock": stock, **rates}
+    dims = dict.fromkeys(dim for array in given.values() for dim in array.dims)
+    check_labels_match(given, dims=[dim for dim in dims if dim not in ("period", "age")])
+    ways = plan("stock", stock, rates, steps)
+    check_survival_grid(rates["survival"], ways, "stock")
+    for name, array in rates.items():
+        same_grid(name, array, ways, "stock")
+        if name in ("arrivals", "net_migration"):
+            check_same_places(name, array, "stock", stock)
+            check_finite(name, array)
+        if name == "arrivals":
+            check_counts(name, array, people=False)
+        if name == "emigration":
+            check_rates(name, array)
+    return ways
 
 
 def _durations(stock: xr.DataArray, rates: Mapping[str, xr.DataArray], ways: Steps) -> list[float]:

@@ -16,14 +16,13 @@ from migproj._checks import (
     check_sexes,
     check_table,
 )
+from migproj._cohorts import Cohorts, cohorts
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import (
     AgeGroups,
     AgesLike,
-    Cohorts,
     as_groups,
     closed_groups,
-    cohorts,
     groups_of,
 )
 from migproj.conventions import VARIABLES

@@ -25,23 +25,17 @@ def largest_error(ours, theirs):
 # --- Sweden 1993 (Preston, Heuveline & Guillot 2001, box 6.2), run through ccmppWPP
 
 
-@pytest.fixture
-def sweden(reference):
-    return pd.read_csv(reference / "ccm/b_sweden/sweden_1993.csv")
-
-
-@pytest.mark.parametrize("timing", ["even", "end"])
-def test_sweden_1993(sweden, timing):
-    ages = mp.age_coords([int(age) for age in sweden["age"]])
+def projected_sweden(folder, timing):
+    """Our projection, the table of theirs, and its columns by sex and age."""
+    table = pd.read_csv(folder / "ccm/b_sweden/sweden_1993.csv")
+    ages = mp.age_coords([int(age) for age in table["age"]])
 
     def column(name):
-        return by_sex(sweden[name.format("f")], sweden[name.format("m")], ages)
+        return by_sex(table[name.format("f")], table[name.format("m")], ages)
 
-    fertile = sweden["fert_rate_age_f"] > 0
+    fertile = table[table["fert_rate_age_f"] > 0]
     fertility = xr.DataArray(
-        sweden.loc[fertile, "fert_rate_age_f"].to_numpy(),
-        dims="age",
-        coords={"age": sweden.loc[fertile, "age"].to_numpy()},
+        fertile["fert_rate_age_f"].to_numpy(), dims="age", coords={"age": fertile["age"].to_numpy()}
     )
     result = mp.project_population(
         column("pop_count_age_{}_begin"),
@@ -52,6 +46,12 @@ def test_sweden_1993(sweden, timing):
         timing=timing,
         births_exposure="ccmpp",
     )
+    return result, table, column
+
+
+@pytest.mark.parametrize("timing", ["even", "end"])
+def test_sweden_1993(reference, timing):
+    result, table, column = projected_sweden(reference, timing)
     population = result["population"].isel(time=1).values
     theirs = column(f"run_{timing}_pop_count_age_{{}}_end").values
     assert largest_error(population, theirs) < 1e-11
@@ -59,7 +59,7 @@ def test_sweden_1993(sweden, timing):
     theirs = column(f"run_{timing}_death_count_cohort_{{}}").values
     assert largest_error(deaths, theirs) < 1e-11
     births = result["births"].isel(period=0).sum("sex").values
-    theirs = sweden.loc[fertile, f"run_{timing}_birth_count_age_b"].to_numpy()
+    theirs = table.loc[table["fert_rate_age_f"] > 0, f"run_{timing}_birth_count_age_b"].to_numpy()
     assert largest_error(births, theirs) < 1e-11
     if timing == "even":  # the book's own figures, rounded to persons
         assert np.abs(population - column("pop_count_age_{}_end").values).max() <= 0.5

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from tests import test_modeltables as modeltables
 from tests import test_rogerscastro as curves
 from tests.golden import test_baseyears as baseyears
 from tests.golden import test_graduation as graduation
@@ -59,7 +60,7 @@ def life_tables(folder: Path) -> Iterator[Row]:
             pairs.append((table[name][:-1], theirs[column][:-1]))
     yield relative(part, "lt_single_mx: q, l, L of closed ages", "life_table", *pairs)
     yield from _old_ages(folder)
-    yield from _log_quadratic(folder.parent / "model_lt")
+    yield from _log_quadratic(folder.parents[1])
 
 
 def _rates(folder: Path) -> xr.DataArray:
@@ -81,18 +82,14 @@ def _old_ages(folder: Path) -> Iterator[Row]:
 
 
 def _log_quadratic(folder: Path) -> Iterator[Row]:
-    """At their level of k, but for ages 1-4, where 4a1 is from 1q0 there."""
-    found = pd.read_csv(folder / "logquad_values_out.csv").set_index("case")
-    tables = pd.read_csv(folder / "logquad_out.csv").set_index("case")
+    """By their coefficients and k, but for ages 1-4, where 4a1 is from 1q0 there."""
+    given = modeltables.of_demotools(folder)
     pairs = []
-    for case, row in found.iterrows():
-        sex = {"f": "female", "m": "male"}.get(str(case)[0])
-        if sex is None or "q0_5=" not in str(case):
-            continue
-        ours = mp.log_quadratic(child_mortality=0.05, k=row["k"], sex=sex).values
-        theirs = tables.loc[case]["nMx"].to_numpy()
-        pairs.append((np.delete(ours, 1), np.delete(theirs, 1)))
-    yield relative("DemoTools", "lt_model_lq, at its k: rates", "log_quadratic", *pairs)
+    for _, sex, row, table in modeltables.cases(folder):
+        ours = mp.log_quadratic(child_mortality=0.05, k=row["k"], sex=sex, coefficients=given)
+        pairs.append((np.delete(ours.values, 1), np.delete(table["nMx"].to_numpy(), 1)))
+    name = "lt_model_lq, its coefficients and k: rates"
+    yield relative("DemoTools", name, "log_quadratic", *pairs)
 
 
 def _stock(folder: Path) -> Iterator[Row]:
@@ -160,42 +157,6 @@ def agesex(folder: Path) -> xr.DataArray:
         dims=("sex", "age"),
         coords={"sex": ["female", "male"], **mp.age_coords(table["age"].tolist())},
     )
-
-
-def _life_tables(folder: Path) -> Iterator[Row]:
-    """Theirs closes tables by a fitted law; the columns that do not hang on it are compared."""
-    part, folder = "DemoTools", folder / "demotools/lifetable"
-    given = pd.read_csv(folder / "abridged_in.csv").query("dataset == 'PAS_LTPOPDTH'")
-    out = pd.read_csv(folder / "abridged_out.csv")
-    rates = xr.DataArray(
-        given["nMx"].to_numpy(float),
-        dims="age",
-        coords=mp.age_coords(given["age"].astype(int).tolist()),
-    )
-    rules = {"ak": "andreev-kingkade", "cd": "coale-demeny"}
-    sexes = {"f": "female", "m": "male"}
-    for ax, method in (("half", "pas"), ("greville", "un")):
-        pairs: list[tuple[Any, Any]] = []
-        for sex, label in sexes.items():
-            for a0, rule in rules.items():
-                theirs = out[out["case"] == f"opt_{sex}_{method}_{a0}"]
-                table = mp.life_table(rates.assign_coords(sex=label), a0=rule, ax=ax, radix=1e5)
-                for name, column in (("qx", "nqx"), ("lx", "lx"), ("Lx", "nLx")):
-                    pairs.append((table[name][:-1], theirs[column][:-1]))
-        name = f"lt_abridged, ax {method}, both rules of a0: q, l, L of closed groups"
-        yield relative(part, name, "life_table", *pairs)
-    given = pd.read_csv(folder / "single_in.csv")
-    out = pd.read_csv(folder / "single_out.csv")
-    rates = xr.DataArray(
-        given["nMx"].to_numpy(float), dims="age", coords=mp.age_coords(given["age"].tolist())
-    )
-    pairs = []
-    for sex, label in sexes.items():
-        theirs = out[out["case"] == f"default_{sex}"]
-        table = mp.life_table(rates.assign_coords(sex=label), a0="andreev-kingkade", radix=1e5)
-        for name, column in (("qx", "nqx"), ("lx", "lx"), ("Lx", "nLx")):
-            pairs.append((table[name][:-1], theirs[column][:-1]))
-    yield relative(part, "lt_single_mx: q, l, L of closed ages", "life_table", *pairs)
 
 
 def age_groups(folder: Path) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +16,11 @@ import migproj as mp
 from . import Row, relative
 
 
-def sweden(folder: Path, timing: str) -> tuple[xr.Dataset, Callable[[str], Any]]:
-    """Our projection, and a function that gives columns of theirs by sex and age."""
-    table = pd.read_csv(folder / "ccm/b_sweden/sweden_1993.csv")
-    ages = mp.age_coords([int(age) for age in table["age"]])
-
-    def column(name: str) -> Any:
-        return ccm.by_sex(table[name.format("f")], table[name.format("m")], ages)
-
-    fertile = table[table["fert_rate_age_f"] > 0]
-    fertility = xr.DataArray(
-        fertile["fert_rate_age_f"].to_numpy(), dims="age", coords={"age": fertile["age"].to_numpy()}
-    )
-    result = mp.project_population(
-        column("pop_count_age_{}_begin"),
-        column("survival_ratio_age_{}"),
-        fertility,
-        1.05,
-        column("mig_net_count_age_{}"),
-        timing=timing,
-        births_exposure="ccmpp",
-    )
-    return result, column
-
-
 def projections(folder: Path) -> Iterator[Row]:
     """Cohort components of the same inputs."""
     part, function = "projection", "project_population"
     for timing in ("even", "end"):
-        result, column = sweden(folder, timing)
+        result, _, column = ccm.projected_sweden(folder, timing)
         yield relative(
             part,
             f"ccmppWPP, Sweden 1993, {timing}",

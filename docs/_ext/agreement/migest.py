@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import xarray as xr
+from tests import test_intensity as intensity
 from tests import test_rogerscastro as curves
 from tests.golden import test_residuals as residuals
 
@@ -118,25 +119,11 @@ def _manila(folder: Path) -> Row:
 def indices(folder: Path) -> Iterator[Row]:
     """Indices of flows, and model schedules."""
     part = "migest"
-    given = pd.read_csv(folder / "migest/input_korea_gravity.csv")
-    flows = given.set_index(["year", "orig", "dest"])["flow"].to_xarray().astype(float)
-    flows = flows.rename(orig="origin", dest="destination")
-    people = given.groupby(["year", "orig"])["orig_pop"].first().to_xarray() * 1e6
-    indices = mp.indicators.flow_indices(flows, people.rename(orig="origin"))
-    theirs = pd.read_csv(folder / "migest/index_korea.csv")
-    theirs = theirs.set_index(["fn", "measure", "year"])["value"].sort_index()
+    _, flows, people, theirs = intensity.korea(folder / "migest")
+    ours = mp.indicators.flow_indices(flows, people)
     pairs = [
-        (units * indices[name], theirs.loc[fn, measure].sort_index())
-        for name, fn, measure, units in (
-            ("crude_intensity", "index_intensity", "cmp", 100),
-            ("courgeau_k", "index_intensity", "courgeau_k", 100),
-            ("aggregate_effectiveness", "index_impact", "effectivness", 100),
-            ("net_intensity", "index_impact", "anmr", 100 * 1e6),
-            ("connectivity", "index_connectivity", "connectivity", 1),
-            ("inequality", "index_connectivity", "inequality_equal", 1),
-            ("dissimilarity", "index_connectivity", "inequality_sim", 1),
-            ("gini", "index_connectivity_uncorrected", "gini_total", 1),
-        )
+        (units * ours[name], theirs.loc[fn, measure].sort_index())
+        for name, fn, measure, units in intensity.OF_MIGEST[:8]
     ]
     yield relative(
         part, "index_*, eight indices of Korea 2012-20", "indicators.flow_indices", *pairs
@@ -149,16 +136,6 @@ def indices(folder: Path) -> Iterator[Row]:
         )
     )
     yield model_curves(part, "rc_model_fund, rc_model_un: 13 curves", sets, shapes)
-
-
-def modelmodel_curves(part: str, name: str, sets: Any, shapes: Any) -> Row:
-    """Curves of parameters, beside theirs age by age."""
-    pairs = []
-    for key, values in sets.items():
-        parameters = curves.labelled({"a1": 0.0, "alpha1": 0.0, **values})
-        ours = mp.rogers_castro(parameters, [int(age) for age in shapes[key]])
-        pairs.append((ours, list(shapes[key].values())))
-    return relative(part, name, "rogers_castro", *pairs)
 
 
 def model_curves(part: str, name: str, sets: Any, shapes: Any) -> Row:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from benchmarks import wpp2019
+from tests.golden import test_ccm as ccm
 from tests.golden import test_published as golden
 from tests.golden import test_smoothing as smoothing
 from tests.golden import test_wpp2019 as wpp
@@ -19,7 +20,6 @@ from migproj.datasets import load
 
 from . import Row, absolute
 from .demotools import agesex, base_population
-from .engines import sweden
 
 
 def manuals(folder: Path) -> Iterator[Row]:
@@ -105,7 +105,7 @@ def manuals(folder: Path) -> Iterator[Row]:
 def workbooks(folder: Path) -> Iterator[Row]:
     """A textbook's projection, and workbooks of the U.S. Census Bureau (PAS)."""
     part = "printed"
-    result, column = sweden(folder, "even")
+    result, _, column = ccm.projected_sweden(folder, "even")
     yield absolute(
         part,
         "Sweden 1993, Preston et al. (2001), box 6.2",

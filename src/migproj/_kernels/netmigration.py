@@ -41,7 +41,7 @@ def net_migration(
     n_negative: IntArray,
     n_births_missing: IntArray,
     out_row: IntArray,
-    start_at: IntArray,  # (arrival groups + 1): see ages.Cohorts
+    start_at: IntArray,  # (arrival groups + 1): see _cohorts.Cohorts
     end_at: IntArray,
     born: int,
     births_are: int,  # codes above

@@ -87,7 +87,7 @@ def census_survival_ratios(
     end_row: IntArray,
     out: FloatArray,  # (rows, arrival groups)
     out_row: IntArray,
-    start_at: IntArray,  # (arrival groups + 1): see ages.Cohorts
+    start_at: IntArray,  # (arrival groups + 1): see _cohorts.Cohorts
     end_at: IntArray,
     born: int,
 ) -> None:

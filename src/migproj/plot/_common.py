@@ -143,22 +143,26 @@ def title_of(array: xr.DataArray) -> str:
     return f"{name} ({units})" if name and units else name or units
 
 
+def _pyplot() -> Any:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "pictures are drawn by matplotlib, which is not installed: pip install 'migproj[plot]'"
+        ) from error
+    return pyplot
+
+
 def axes_or_new(ax: Axes | None) -> Axes:
     """The axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
-
-    return pyplot.subplots(layout="constrained")[1]
+    return _pyplot().subplots(layout="constrained")[1] if ax is None else ax
 
 
 def grid_of(count: int) -> list[Axes]:
     """New axes, four in a row."""
-    from matplotlib import pyplot
-
     across = min(count, 4)
     down = -(-count // across)
-    figure, axes = pyplot.subplots(
+    figure, axes = _pyplot().subplots(
         down, across, squeeze=False, layout="constrained", figsize=(3 * across, 2.5 * down)
     )
     for ax in axes.flat[count:]:
