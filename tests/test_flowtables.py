@@ -102,6 +102,17 @@ def test_balances_of_regions_are_sums_of_those_of_places():
         xr.testing.assert_equal(of_regions.sel(place=region, drop=True).variable, own.variable)
 
 
+def test_a_missing_flow_is_missing_in_its_regions_alone():
+    flows = table().isel(sex=0).copy()
+    flows.loc[{"origin": "A", "destination": "B"}] = np.nan
+    got, whole = (mp.regroup_flows(x, REGIONS) for x in (flows, table().isel(sex=0)))
+    missing = (got["origin"] == "x") & (got["destination"] == "y")
+    xr.testing.assert_equal(got, whole.where(~missing))
+    both = mp.regroup_flows(table().where(table()["sex"] == "male"), REGIONS)
+    assert both.sel(sex="female").isnull().all()
+    assert not both.sel(sex="male").isnull().any()
+
+
 def test_wrong_inputs_are_told():
     flows = table()
     with says(mp.AlignmentError, "regions", "'E'"):

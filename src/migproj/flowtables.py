@@ -129,7 +129,10 @@ def regroup_flows(
     result = flows
     for dim in _FLOW:
         member = xr.DataArray(belongs, dims=(dim, "region"), coords={"region": names})
-        result = xr.dot(result.drop_vars(dim), member, dim=dim).rename(region=dim)
+        # A missing flow is missing in the sums that it is part of, and in no other.
+        missing = xr.dot(result.isnull().drop_vars(dim).astype(float), member, dim=dim) > 0
+        summed = xr.dot(result.fillna(0.0).drop_vars(dim), member, dim=dim)
+        result = summed.where(~missing).rename(region=dim)
     result = result.transpose(*flows.dims)
     if within == "drop":
         result = result.where(result["origin"] != result["destination"], 0.0)
