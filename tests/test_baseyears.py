@@ -109,3 +109,31 @@ def test_children_that_cannot_be():
         mp.base_population(people, table.sel(sex=["male", "female"]), rates, 1.05)
     with says(mp.SchemaError, "before", "three instants"):
         mp.base_population(people, table.expand_dims(before=2), rates, 1.05)
+    with says(mp.SchemaError, "fertility: dim 'before'", "three instants"):
+        mp.base_population(people, table, rates.expand_dims(before=4), 1.05)
+    with says(mp.AlignmentError, "fertility: dim 'before'", "7.5, 2.5, 0.5"):
+        mp.base_population(people, table, rates.expand_dims(before=[7.5, 2.5, 0.5]), 1.05)
+
+
+def test_children_of_other_countries():
+    """Nothing is joined: tables and births of other countries are told."""
+    ages = ["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 80, 5)), "80+"]
+    mx = xr.DataArray(0.003 * np.exp(np.arange(18) / 5), dims="age", coords=mp.age_coords(ages))
+    table = mp.life_table(mx.expand_dims(sex=["female", "male"]))
+    people = table["Lx"] * 1000
+    rates = xr.DataArray(
+        np.full(7, 0.1), dims="age", coords=mp.age_coords(range(15, 50, 5), open_ended=False)
+    )
+    here, there = {"country": ["A", "B"]}, {"country": ["B", "C"]}
+    ratio = xr.DataArray([1.05, 1.06], dims="country", coords=there)
+    cases = {
+        "life_table": (people.expand_dims(here), table.expand_dims(there), rates, 1.05),
+        "fertility": (people, table.expand_dims(here), rates.expand_dims(there), 1.05),
+        "sex_ratio_at_birth": (people, table.expand_dims(here), rates, ratio),
+    }
+    for name, arrays in cases.items():
+        with says(mp.AlignmentError, f"{name}: dim 'country'", "1 missing: .'A'"):
+            mp.base_population(*arrays)
+    made = mp.base_population(people, table, rates, 1.05)
+    bare = mp.base_population(people.drop_vars("age_width"), table, rates, 1.05)
+    xr.testing.assert_equal(bare, made)
