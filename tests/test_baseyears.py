@@ -91,6 +91,41 @@ def test_instants_that_are_none():
         mp.interpolate_rounds(falling, [2030], method="linear", extrapolate=True)
 
 
+@pytest.mark.parametrize("method", ["linear", "exponential", "power"])
+def test_a_round_beside_a_missing_one(method):
+    people = xr.DataArray(
+        [[1.0, np.nan, 3.0, 4.0], [1.0, 2.0, np.nan, 4.0]],
+        dims=("country", "time"),
+        coords={"country": ["a", "b"], "time": [1970, 1980, 1990, 2000]},
+    )
+    got = mp.interpolate_rounds(people, [1970, 1975, 1980, 1985, 1990, 1995, 2000], method=method)
+    np.testing.assert_array_equal(got.sel(time=people["time"].values), people)
+    missing = got.isnull().sum("time")
+    np.testing.assert_array_equal(missing, [3, 3])  # the round and both sides of it
+
+
+def test_nobody_and_counts_beyond_the_rounds():
+    people = xr.DataArray(
+        [[0.0, 0.0], [0.0, 9.0], [100.0, 25.0]],
+        dims=("country", "time"),
+        coords={"country": ["none", "new", "falling"], "time": [1980, 1990]},
+    )
+    for method in ("linear", "exponential", "power"):
+        got = mp.interpolate_rounds(
+            people.sel(country=["none"]), [1970, 1985, 2010], method=method, extrapolate=True
+        )
+        np.testing.assert_array_equal(got, 0.0)
+    with pytest.warns(mp.DataQualityWarning, match="without bound .*country=new, time=2000"):
+        got = mp.interpolate_rounds(people, [1985, 2000], extrapolate=True)
+    np.testing.assert_allclose(got, [[0, 0], [0, np.nan], [50, 6.25]])
+    # The root goes on falling: 10, 5, 0, -5, and the count does not rise again.
+    with pytest.warns(mp.DataQualityWarning, match="counts below 0 in .*falling, time=2010"):
+        got = mp.interpolate_rounds(
+            people.sel(country=["falling"]), [2000, 2010], method="power", extrapolate=True
+        )
+    np.testing.assert_allclose(got, [[0.0, -25.0]])
+
+
 def test_children_that_cannot_be():
     ages = ["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 80, 5)), "80+"]
     mx = xr.DataArray(0.003 * np.exp(np.arange(18) / 5), dims="age", coords=mp.age_coords(ages))

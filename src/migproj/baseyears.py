@@ -70,14 +70,16 @@ def interpolate_rounds(
     Warns
     -----
     DataQualityWarning
-        Once a call, naming the labels, if a count is extrapolated to below 0 (it is kept).
+        Once a call, naming the labels, if a count is extrapolated to below 0 (it is kept), or a
+        round of 0 has it grow without bound (it is missing).
 
     Notes
     -----
     .. math:: f(P(t)) = f(P_0) + \frac{t - t_0}{t_1 - t_0} \bigl(f(P_1) - f(P_0)\bigr)
 
-    with f the identity, ln or the root. Each age group by itself: cohorts are not followed
-    (:func:`intercensal_population` does).
+    with f the identity, ln or the root, of which a value below 0 is a count below 0. A count
+    that is the same in both rounds stays, also 0. Each age group by itself: cohorts are not
+    followed (:func:`intercensal_population` does).
 
     References
     ----------
@@ -118,13 +120,15 @@ def interpolate_rounds(
         before, after = (counts[..., k].astype(np.float64) for k in (at, at + 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             if method == "linear":
-                return np.asarray(before + part * (after - before))
-            if method == "exponential":
+                grown = before + part * (after - before)
+            elif method == "exponential":
                 grown = np.exp((1 - part) * np.log(before) + part * np.log(after))
             else:
                 root = before ** (1 / power)
-                grown = (root + part * (after ** (1 / power) - root)) ** power
-        # 0 times the logarithm of 0: at a round it is the round.
+                root = root + part * (after ** (1 / power) - root)
+                grown = np.sign(root) * np.abs(root) ** power
+        grown = np.where(before == after, before, grown)
+        # 0 times the logarithm of 0: at a round it is the round, whatever the other one is.
         return np.where(part == 0, before, np.where(part == 1, after, grown))
 
     result: xr.DataArray = xr.apply_ufunc(
@@ -138,7 +142,13 @@ def interpolate_rounds(
         output_dtypes=[np.float64],
     )
     result = result.transpose(*population.dims).assign_coords(time=wanted)
-    warn_findings("interpolate_rounds", [finding("counts below 0", result < 0)])
+    endless = abs(result) == np.inf
+    result = result.where(~endless)
+    found = [
+        finding("counts below 0", result < 0),
+        finding("growth without bound from or to a count of 0", endless),
+    ]
+    warn_findings("interpolate_rounds", found)
     return result.rename(population.name).assign_attrs(population.attrs)
 
 
