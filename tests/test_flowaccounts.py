@@ -225,6 +225,24 @@ def test_hazards_of_steady_flows_repeat_them():
     near(parts["destinations"], shares, shares, 1e-12)
 
 
+def test_components_of_counts_that_go_together():
+    people = stocks(3, ("draw", [0, 1]))
+    flows = mp.flows_from_stocks(stocks(3), 1.01 * stocks(3), agreement=0.5)["flows"]
+    parts = mp.flow_components(flows, people, interval=5)
+    for draw in (0, 1):
+        alone = mp.flow_components(flows, people.sel(draw=draw, drop=True), interval=5)
+        near(parts["emigration"].sel(draw=draw), alone["emigration"], alone["emigration"])
+    assert parts["emigration"].dims == people.dims
+    for dim, labels in (("sex", SEXES), ("age", [0, 5])):
+        with says(mp.SchemaError, "expected: expected the dim", dim, "as in flows"):
+            mp.flow_components(flows.expand_dims({dim: labels}), stocks(3), interval=5)
+        with says(mp.SchemaError, "flows: expected the dim", dim, "as in expected"):
+            mp.flow_components(flows, stocks(3).expand_dims({dim: labels}), interval=5)
+    years = xr.DataArray([5.0, 5.0], dims="draw", coords={"draw": [1, 2]})
+    with says(mp.AlignmentError, "interval: dim 'draw'"):
+        mp.flow_components(flows.expand_dims(draw=[0, 1]), stocks(3), interval=years)
+
+
 def test_wrong_components_are_told():
     start, end = stocks(1), stocks(2)
     end = end * (start.sum() / end.sum())

@@ -33,6 +33,7 @@ __all__ = [
     "check_faults",
     "check_growth",
     "check_options",
+    "check_same_dims",
     "check_stocks",
     "positive",
     "prior_of",
@@ -168,11 +169,12 @@ def check_stocks(start: xr.DataArray, end: xr.DataArray) -> None:
         check_labels_of(name, stock, "birthplace", name, stock, "country", mend)
         for dim in FLOW:
             check_lacks(name, stock, dim, "stocks are by country and birthplace")
-    _check_same_dims("start", start, "end", end)
+    check_same_dims("start", start, "end", end)
     check_labels_match({"start": start, "end": end}, dims=[d for d in start.dims if d in end.dims])
 
 
-def _check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArray) -> None:
+def check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArray) -> None:
+    """Counts that go together have the same dims of sex, place and age."""
     check_same_places(name, counts, whose, of)
     if ("age" in counts.dims) != ("age" in of.dims):
         short = name if "age" in of.dims else whose
@@ -194,7 +196,7 @@ def vital_counts(
     check_lacks(name, counts, "birthplace", f"sum {name} over it")
     for stock in (start, end):
         everyone = stock.isel(birthplace=0, drop=True)
-        _check_same_dims(name, counts, "start", everyone)
+        check_same_dims(name, counts, "start", everyone)
         check_labels_match({"start": everyone, name: counts}, dims=["country", "sex", "age"])
     return counts
 

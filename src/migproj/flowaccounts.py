@@ -19,6 +19,7 @@ from migproj._checks import (
     check_weights,
     where,
 )
+from migproj._flowchecks import check_same_dims
 from migproj.errors import IntervalError, SchemaError
 from migproj.fitting import flows_from_net
 from migproj.intensity import named
@@ -257,6 +258,8 @@ def flow_components(
     for dim in _FLOW:
         mend = "Give 0 where nobody moves"
         check_labels_of("flows", flows, dim, "expected", expected, "country", mend)
+    of_origin = flows.isel(destination=0, drop=True).rename(origin="country")
+    check_same_dims("flows", of_origin, "expected", expected)
     shared = [dim for dim in flows.dims if dim in expected.dims]
     check_labels_match({"flows": flows, "expected": expected}, shared)
     years = _years(flows, interval)
@@ -276,7 +279,10 @@ def flow_components(
         "net_migration": into - out,
         "emigration": hazard,
     }
-    made = {name: named(a.transpose(..., *order), name) for name, a in found.items()}
+    made = {
+        name: named(a.transpose(..., *order, missing_dims="ignore"), name)
+        for name, a in found.items()
+    }
     leaving = flows.sum("destination", skipna=False)
     shares = (flows / leaving.where(leaving > 0)).transpose(*flows.dims)
     made["destinations"] = named(shares, "destinations")
@@ -291,6 +297,7 @@ def _years(flows: xr.DataArray, interval: float | None) -> xr.DataArray:
         )
     years = width.drop_vars("period_width") if interval is None and width is not None else None
     years = as_number("interval", interval) if years is None else years
+    check_labels_match({"flows": flows, "interval": years}, years.dims)
     if not bool((years > 0).all()):
         raise IntervalError(f"interval: expected years above 0, got {years.values.tolist()!r}")
     return years
