@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_labels_match, check_weights, where
+from migproj._checks import (
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_same_places,
+    check_weights,
+    where,
+)
 from migproj._diagnostics import finding, warn_findings
 from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, SchemaError
@@ -96,6 +103,7 @@ def emigrants(
         check_dims("reference", reference, *_STOCK)
         check_counts("reference", reference)
         check_labels_match({"stocks": stocks, "reference": reference}, reference.dims)
+        _check_dims_of("reference", reference, stocks)
         there = reference.where(away, 0.0)
         seen = there.where(reported, 0.0).where(there.notnull())
         share = seen.sum("country", skipna=False) / there.sum("country", skipna=False)
@@ -176,7 +184,9 @@ def reconcile_reports(
         check_dims(name, array, *pair)
         check_counts(name, array)
     check_labels_match(given, by_destination.dims)
-    by_destination, by_origin = xr.broadcast(by_destination, by_origin)
+    by_destination, by_origin = (
+        array.astype(float) for array in xr.broadcast(by_destination, by_origin)
+    )
     if scale not in ("counts", "logs"):
         raise SchemaError(f"scale: expected 'counts' or 'logs', got {scale!r}")
     weights = {
@@ -379,6 +389,11 @@ def _instants(stocks: xr.DataArray) -> _Floats:
 def _codes(groups: xr.DataArray, stocks: xr.DataArray) -> npt.NDArray[np.int64]:
     check_dims("groups", groups, "country")
     check_labels_match({"stocks": stocks, "groups": groups}, ["country"])
+    if groups.ndim > 1:
+        raise SchemaError(f"groups: expected the dim 'country' alone, got {groups.dims}")
+    none = groups["country"].values[groups.isnull().values]
+    if none.size:
+        raise SchemaError(f"groups: {none.size} countries have none: {none.tolist()[:5]}")
     return np.unique(groups.values, return_inverse=True)[1]
 
 
@@ -386,11 +401,19 @@ def _check_totals(totals: xr.DataArray, stocks: xr.DataArray, away: xr.DataArray
     check_dims("totals", totals, "country", "time")
     check_counts("totals", totals)
     check_labels_match({"stocks": stocks, "totals": totals}, totals.dims)
-    if extra := set(totals.dims) - set(stocks.dims):
-        raise AlignmentError(f"totals: dims {sorted(map(str, extra))} are not in stocks")
+    _check_dims_of("totals", totals, stocks)
+    check_same_places("totals", totals, "stocks", stocks.isel(birthplace=0, drop=True))
     reported = stocks.where(away).sum("birthplace")
     over = reported > totals * (1 + _ROUNDING)
     _refuse("totals", over, "the foreign-born in all", "less than is reported", "mend either")
+
+
+def _check_dims_of(name: str, array: xr.DataArray, stocks: xr.DataArray) -> None:
+    if extra := set(array.dims) - set(stocks.dims):
+        raise AlignmentError(
+            f"{name}: dims {sorted(map(str, extra))} are not in stocks, which has "
+            f"{tuple(stocks.dims)!r}; select one label of {name}"
+        )
 
 
 def _refuse(name: str, flags: xr.DataArray, expected: str, got: str, mend: str) -> None:
