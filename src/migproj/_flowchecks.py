@@ -232,7 +232,8 @@ def check_growth(
     """People of all countries grow by about births less deaths."""
     if any(array.chunks is not None for array in (start, end, *vital.values())):
         return
-    natural = vital["births"] - vital["deaths"]
+    start, end = start.astype(np.float64), end.astype(np.float64)
+    natural = vital["births"].astype(np.float64) - vital["deaths"]
     change = end.sum("birthplace", skipna=False) - start.sum("birthplace", skipna=False)
     people = end.sum(STOCK, skipna=False)
     net = change - natural

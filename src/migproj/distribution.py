@@ -116,7 +116,8 @@ def distribute_migration(
         _check_places(amount, population)
         check_weights("schedule", schedule, "rates or weights")
         arrays["population"] = population
-        weights = schedule * population.drop_vars("age_width", errors="ignore")
+        people = population.drop_vars("age_width", errors="ignore").astype(np.float64)
+        weights = schedule * people
     _check_match(arrays)
     weights = weights.astype(np.float64)
     over = ["age"] if "sex" in amount.dims or "sex" not in weights.dims else ["sex", "age"]
@@ -191,7 +192,8 @@ def distribute_flows(
     for name, flow in (("inflow", inflow), ("outflow", outflow)):
         check_dims(name, flow, "age")
         check_weights(name, flow, "shares or rates")
-    _check_match({**given, "inflow": inflow, "outflow": outflow})
+    inputs = {**given, "inflow": inflow, "outflow": outflow}
+    _check_match(inputs if population is None else {**inputs, "population": population})
     come = distribute_migration(given["arrivals"], inflow)
     leave = distribute_migration(given["departures"], outflow, population=population)
     found = {"in_migrants": come, "out_migrants": leave, "net_migration": come - leave}
