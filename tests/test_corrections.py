@@ -34,6 +34,16 @@ def test_coverage(counted):
     xr.testing.assert_identical(counted, before)
 
 
+def test_coverage_of_rounds(counted):
+    """Factors by time go with counts by time, as those of any other dim."""
+    rounds = {"time": [1980.0, 1990.0]}
+    factor = xr.DataArray([1.1, 1.2], dims="time", coords=rounds)
+    got = mp.correct_coverage(counted.expand_dims(rounds), factor)
+    np.testing.assert_allclose(got.sel(time=1990), 1.2 * counted)
+    with pytest.raises(mp.AlignmentError, match="factor: dim 'time'.*1 missing"):
+        mp.correct_coverage(counted.expand_dims(rounds), factor.isel(time=[1]))
+
+
 def test_wrong_coverage(counted):
     with pytest.raises(mp.SchemaError, match=r"factor: expected true over enumerated.*draw=1"):
         mp.correct_coverage(counted, FACTORS - [0.0, 1.05])

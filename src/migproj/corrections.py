@@ -82,7 +82,8 @@ def correct_coverage(population: xr.DataArray, factor: float | xr.DataArray) -> 
 
 def _product(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> xr.DataArray:
     """`array` times `factor`, labels matched exactly; attributes and coordinates of `array`."""
-    factor = factor.drop_vars(["time", "date", "age_width"], errors="ignore")
+    own = [n for n in ("time", "date", "age_width") if n not in factor.dims]
+    factor = factor.drop_vars(own, errors="ignore")
     shared = dict.fromkeys([*array.dims, *factor.dims])
     check_labels_match({name: array, other: factor}, dims=shared)
     result = (array * factor).rename(array.name).assign_attrs(array.attrs)
