@@ -145,6 +145,13 @@ def test_mortality_at_a_given_e0(mx):
     np.testing.assert_allclose(mp.scale_mortality(mx, own), mx, rtol=1e-9)
 
 
+def test_mortality_at_an_e0_of_single_precision(mx):
+    wanted = xr.DataArray(np.array([50.1, 46.3], "f4"), dims="sex", coords={"sex": mx["sex"]})
+    rates = mp.scale_mortality(mx, wanted)
+    reached = mp.life_table(rates)["ex"].sel(age=0)
+    np.testing.assert_allclose(reached, wanted.astype(float), rtol=0, atol=1e-9)
+
+
 def test_rules_go_through(mx):
     rates = mp.scale_mortality(mx, 70.0, a0="andreev-kingkade", ax="half")
     table = mp.life_table(rates, a0="andreev-kingkade", ax="half")

@@ -48,6 +48,15 @@ def test_totals_by_loops(seed):
     assert totals["turnover"].attrs["units"] == "persons per period"
 
 
+def test_totals_of_single_precision_are_summed_in_double():
+    flows = table().astype(np.float32)
+    totals = flow_totals(flows)
+    assert {array.dtype for array in totals.data_vars.values()} == {np.dtype(np.float64)}
+    xr.testing.assert_equal(totals, flow_totals(table()))
+    stocks = flows.rename(origin="country", destination="birthplace")
+    assert mp.emigrants(stocks)["natives_abroad"].dtype == np.float64
+
+
 def test_totals_of_migest(reference):
     """sum_region of its example of four places."""
     frame = pd.read_csv(reference / "migest" / "sum_region_4x4.csv").set_index("region")

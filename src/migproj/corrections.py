@@ -244,7 +244,7 @@ def _scaled(mx: xr.DataArray, e0: xr.DataArray, rules: dict[str, Any]) -> xr.Dat
     def found(log_factor: Any) -> Any:
         return np.log(life_table(scaled(log_factor), **rules)["ex"].isel(age=0, drop=True))
 
-    target: Any = np.log(e0)
+    target: Any = np.log(e0.astype(np.float64))
     before: Any = 0.0 * target
     with warnings.catch_warnings():
         # Of rates on the way to those wanted; the life table of the result says it anew.

@@ -59,7 +59,7 @@ def flow_totals(flows: xr.DataArray) -> xr.Dataset:
     >>> totals["net_migration"].values, totals["effectiveness"].values
     (array([-20.,  20.]), array([-0.5,  0.5]))
     """
-    moves = flows.where(_between(flows), 0.0)
+    moves = flows.where(_between(flows), 0.0).astype(np.float64)
     into = moves.sum("origin", skipna=False).rename(destination="place")
     out = moves.sum("destination", skipna=False).rename(origin="place").transpose(*into.dims)
     found = {

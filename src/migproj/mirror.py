@@ -95,7 +95,7 @@ def emigrants(
     away = _away(stocks, "stocks", disjoint)
     reported = stocks.notnull() & away
     found = {
-        "natives_abroad": stocks.where(away).sum("country", min_count=1),
+        "natives_abroad": stocks.where(away).astype(float).sum("country", min_count=1),
         "n_destinations": reported.sum("country"),
         "n_destinations_missing": (stocks.isnull() & away).sum("country"),
     }
@@ -104,7 +104,7 @@ def emigrants(
         check_counts("reference", reference)
         check_labels_match({"stocks": stocks, "reference": reference}, reference.dims)
         _check_dims_of("reference", reference, stocks)
-        there = reference.where(away, 0.0)
+        there = reference.where(away, 0.0).astype(float)
         seen = there.where(reported, 0.0).where(there.notnull())
         share = seen.sum("country", skipna=False) / there.sum("country", skipna=False)
         found["coverage"] = share.transpose(*found["natives_abroad"].dims)
