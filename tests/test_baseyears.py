@@ -92,6 +92,41 @@ def test_instants_that_are_none():
         mp.interpolate_rounds(falling, [2030], method="linear", extrapolate=True)
 
 
+@pytest.mark.parametrize("method", ["linear", "exponential", "power"])
+def test_a_round_beside_a_missing_one(method):
+    people = xr.DataArray(
+        [[1.0, np.nan, 3.0, 4.0], [1.0, 2.0, np.nan, 4.0]],
+        dims=("country", "time"),
+        coords={"country": ["a", "b"], "time": [1970, 1980, 1990, 2000]},
+    )
+    got = mp.interpolate_rounds(people, [1970, 1975, 1980, 1985, 1990, 1995, 2000], method=method)
+    np.testing.assert_array_equal(got.sel(time=people["time"].values), people)
+    missing = got.isnull().sum("time")
+    np.testing.assert_array_equal(missing, [3, 3])  # the round and both sides of it
+
+
+def test_nobody_and_counts_beyond_the_rounds():
+    people = xr.DataArray(
+        [[0.0, 0.0], [0.0, 9.0], [100.0, 25.0]],
+        dims=("country", "time"),
+        coords={"country": ["none", "new", "falling"], "time": [1980, 1990]},
+    )
+    for method in ("linear", "exponential", "power"):
+        got = mp.interpolate_rounds(
+            people.sel(country=["none"]), [1970, 1985, 2010], method=method, extrapolate=True
+        )
+        np.testing.assert_array_equal(got, 0.0)
+    with pytest.warns(mp.DataQualityWarning, match="without bound .*country=new, time=2000"):
+        got = mp.interpolate_rounds(people, [1985, 2000], extrapolate=True)
+    np.testing.assert_allclose(got, [[0, 0], [0, np.nan], [50, 6.25]])
+    # The root goes on falling: 10, 5, 0, -5, and the count does not rise again.
+    with pytest.warns(mp.DataQualityWarning, match="counts below 0 in .*falling, time=2010"):
+        got = mp.interpolate_rounds(
+            people.sel(country=["falling"]), [2000, 2010], method="power", extrapolate=True
+        )
+    np.testing.assert_allclose(got, [[0.0, -25.0]])
+
+
 def test_children_that_cannot_be():
     ages = ["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 80, 5)), "80+"]
     mx = xr.DataArray(0.003 * np.exp(np.arange(18) / 5), dims="age", coords=mp.age_coords(ages))
@@ -110,3 +145,31 @@ def test_children_that_cannot_be():
         mp.base_population(people, table.sel(sex=["male", "female"]), rates, 1.05)
     with says(mp.SchemaError, "before", "three instants"):
         mp.base_population(people, table.expand_dims(before=2), rates, 1.05)
+    with says(mp.SchemaError, "fertility: dim 'before'", "three instants"):
+        mp.base_population(people, table, rates.expand_dims(before=4), 1.05)
+    with says(mp.AlignmentError, "fertility: dim 'before'", "7.5, 2.5, 0.5"):
+        mp.base_population(people, table, rates.expand_dims(before=[7.5, 2.5, 0.5]), 1.05)
+
+
+def test_children_of_other_countries():
+    """Nothing is joined: tables and births of other countries are told."""
+    ages = ["0", "1-4", *(f"{x}-{x + 4}" for x in range(5, 80, 5)), "80+"]
+    mx = xr.DataArray(0.003 * np.exp(np.arange(18) / 5), dims="age", coords=mp.age_coords(ages))
+    table = mp.life_table(mx.expand_dims(sex=["female", "male"]))
+    people = table["Lx"] * 1000
+    rates = xr.DataArray(
+        np.full(7, 0.1), dims="age", coords=mp.age_coords(range(15, 50, 5), open_ended=False)
+    )
+    here, there = {"country": ["A", "B"]}, {"country": ["B", "C"]}
+    ratio = xr.DataArray([1.05, 1.06], dims="country", coords=there)
+    cases = {
+        "life_table": (people.expand_dims(here), table.expand_dims(there), rates, 1.05),
+        "fertility": (people, table.expand_dims(here), rates.expand_dims(there), 1.05),
+        "sex_ratio_at_birth": (people, table.expand_dims(here), rates, ratio),
+    }
+    for name, arrays in cases.items():
+        with says(mp.AlignmentError, f"{name}: dim 'country'", "1 missing: .'A'"):
+            mp.base_population(*arrays)
+    made = mp.base_population(people, table, rates, 1.05)
+    bare = mp.base_population(people.drop_vars("age_width"), table, rates, 1.05)
+    xr.testing.assert_equal(bare, made)

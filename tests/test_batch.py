@@ -432,6 +432,37 @@ def test_rounds_with_dates_by_country_and_a_life_table(tmp_path):
         np.testing.assert_array_equal(found[name].values, expected[name].values)
 
 
+def test_a_job_of_one_chunk_is_not_done_again(tmp_path):
+    """Without countries and draws there is one chunk, of everything."""
+    job = rounds_job(tmp_path, rounds_of(3).isel(country=0, drop=True), [1980.0, 1990.0, 2000.0])
+    first, again = mp.batch.run(job), mp.batch.run(job)
+    assert (first.chunks, first.before) == (1, 0)
+    assert (again.chunks, again.before) == (1, 1)
+
+
+def rounds_job(folder, rounds, dates):
+    """A job of net migration between rounds with the ratios of a life table."""
+    table = mp.life_table(life_tables(1).isel(country=0, drop=True))
+    table[["lx", "Tx"]].to_netcdf(folder / "table.nc", engine="h5netcdf")
+    dims = ("country", "round") if "country" in rounds.dims else ("round",)
+    numbers = xr.DataArray([1.0, 1.1, 1.3], dims="round", coords={"round": [1, 2, 3]})
+    rounds = (rounds * numbers).assign_coords(date=(dims, dates))
+    rounds.to_dataset(name="people").to_netcdf(folder / "rounds.nc", engine="h5netcdf")
+    job = folder / "job.toml"
+    job.write_text(
+        """
+        task = "net_migration"
+        store = "net.zarr"
+        [inputs]
+        rounds = { file = "rounds.nc", variable = "people" }
+        life_table = { file = "table.nc" }
+        [options]
+        children = "none"
+        """
+    )
+    return job
+
+
 def test_stocks_to_a_horizon(tmp_path):
     stock = rounds_of(3).assign_coords(time=2000.0)
     mx = life_tables(3)

@@ -526,6 +526,23 @@ def test_a_date_between_two_rounds():
         mp.census.round(frame, date=1985, growth=0.01)
 
 
+def test_what_is_shared_out_before_a_date_between_two_rounds():
+    """The population is of one date, and what was shared out of each round: neither loses its."""
+    frames = [tidy(seed).assign(time=year) for seed, year in ((1, 1980), (2, 1990))]
+    frame = pd.concat(frames, ignore_index=True)
+    options = {"unknown_age": "pro rata", "unknown_sex": "pro rata"}
+    factor = xr.DataArray([1.1, 1.2], dims="time", coords={"time": [1980, 1990]})
+    made = mp.census.round(frame, date=1985, coverage=factor, **options)
+    assert float(made["time"]) == 1985
+    assert "time" not in made.dims
+    assert float(made["population"]["time"]) == 1985
+    both = mp.census.round(frame, coverage=factor, **options)
+    for name in ("unknown_age_distributed", "coverage_adjustment"):
+        got = made[name].drop_vars("time").rename(round="time")
+        np.testing.assert_array_equal(got.transpose(*both[name].dims), both[name])
+    assert made["round"].values.tolist() == [1980, 1990]
+
+
 def test_wrong_dates():
     with says(mp.IntervalError, "does not say when", "time="):
         mp.census.round(known(), date=1985, growth=0.01)

@@ -34,6 +34,16 @@ def test_coverage(counted):
     xr.testing.assert_identical(counted, before)
 
 
+def test_coverage_of_rounds(counted):
+    """Factors by time go with counts by time, as those of any other dim."""
+    rounds = {"time": [1980.0, 1990.0]}
+    factor = xr.DataArray([1.1, 1.2], dims="time", coords=rounds)
+    got = mp.correct_coverage(counted.expand_dims(rounds), factor)
+    np.testing.assert_allclose(got.sel(time=1990), 1.2 * counted)
+    with pytest.raises(mp.AlignmentError, match="factor: dim 'time'.*1 missing"):
+        mp.correct_coverage(counted.expand_dims(rounds), factor.isel(time=[1]))
+
+
 def test_wrong_coverage(counted):
     with pytest.raises(mp.SchemaError, match=r"factor: expected true over enumerated.*draw=1"):
         mp.correct_coverage(counted, FACTORS - [0.0, 1.05])
@@ -133,6 +143,13 @@ def test_mortality_at_a_given_e0(mx):
     np.testing.assert_allclose(lazy.compute(), rates, rtol=1e-9)
     own = mp.life_table(mx)["ex"].sel(age=0, drop=True)
     np.testing.assert_allclose(mp.scale_mortality(mx, own), mx, rtol=1e-9)
+
+
+def test_mortality_at_an_e0_of_single_precision(mx):
+    wanted = xr.DataArray(np.array([50.1, 46.3], "f4"), dims="sex", coords={"sex": mx["sex"]})
+    rates = mp.scale_mortality(mx, wanted)
+    reached = mp.life_table(rates)["ex"].sel(age=0)
+    np.testing.assert_allclose(reached, wanted.astype(float), rtol=0, atol=1e-9)
 
 
 def test_rules_go_through(mx):

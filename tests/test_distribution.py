@@ -196,6 +196,28 @@ def test_flows(rng):
     assert got["net_migration"].attrs["units"] == "persons per period"
 
 
+def test_counts_and_weights_may_be_small_integers(rng):
+    """Their products are not taken in their own type, in which they would wrap."""
+    weights = (30_000 * array(rng, 0.5, 1, "age")).astype("int16")
+    people = (1_000 * array(rng, 0.5, 1, "age")).astype("int16")
+    got = mp.distribute_migration(100.0, weights, population=people)
+    want = mp.distribute_migration(100.0, weights * 1.0, population=people * 1.0)
+    xr.testing.assert_identical(got, want)
+
+
+def test_people_who_leave_are_not_joined_with_those_who_come(rng):
+    inflow, outflow = shares(rng, "sex", "age"), array(rng, 0.01, 0.02, "sex", "age")
+    people = array(rng, 1, 9, "sex", "age")
+    with pytest.raises(mp.AlignmentError, match="population: dim 'draw'"):
+        mp.distribute_flows(
+            10.0,
+            5.0,
+            inflow.expand_dims(draw=[0, 1]),
+            outflow,
+            population=people.expand_dims(draw=[1, 2]),
+        )
+
+
 def test_missing_values_stay_in_their_row(rng):
     total = array(rng, 1e2, 1e4, "country")
     rates, people = array(rng, 0.001, 0.05, "age"), array(rng, 1, 1e6, "country", "sex", "age")

@@ -92,12 +92,48 @@ def test_the_result_is_the_nearest_of_all_with_this_net_migration():
             np.testing.assert_allclose(design @ fit, table[off], atol=1e-7)
 
 
+@pytest.mark.parametrize("keep", ["net", "both"])
+def test_flows_by_sex_are_those_of_each_sex(keep):
+    net, _, by_age = world(5)
+    flows = by_age.sum("age")
+    result = mp.flows_by_age(net, flows, keep=keep)
+    assert result["flows"].dims == ("origin", "destination", "sex", "age")
+    for sex in SEXES:
+        alone = mp.flows_by_age(net.sel(sex=sex), flows.sel(sex=sex), keep=keep)
+        near(result["flows"].sel(sex=sex), alone["flows"], flows)
+    if keep == "both":
+        near(result["flows"].sum("age"), flows, flows)
+
+
+@pytest.mark.parametrize("keep", ["net", "both"])
+def test_an_age_that_is_missing_is_not_taken_for_0(keep):
+    """Shares of all ages are of none where net migration of one is not known."""
+    net, flows, _ = world(6)
+    draws = xr.concat([net, net], dim=xr.Variable("draw", [0, 1]))
+    known = (draws["draw"] == 0) | (draws["age"] != 20) | (draws["country"] != "B")
+    result = mp.flows_by_age(draws.where(known), flows, keep=keep)
+    assert result["flows"].sel(draw=1).isnull().all()
+    whole = mp.flows_by_age(net, flows, keep=keep)["flows"]
+    near(result["flows"].sel(draw=0), whole, flows)
+    schedule = abs(net).sum("country")
+    given = mp.flows_by_age(draws.where(known), flows, schedule, keep=keep)["flows"]
+    given = given.sel(draw=1, drop=True)
+    if keep == "net":
+        xr.testing.assert_allclose(given, whole.where(whole["age"] != 20), rtol=1e-12)
+    else:
+        assert given.isnull().all()
+
+
 def test_wrong_flows_by_age_are_told():
     net, flows, _ = world(4)
     with says(mp.SchemaError, "net", "adds up to 0 over countries", "mp.reconcile"):
         mp.flows_by_age(net + 1.0, flows)
     with says(mp.SchemaError, "net: over ages", "country=A", "keep='net'"):
         mp.flows_by_age(net, flows * 2, keep="both")
+    with says(mp.SchemaError, "flows: the dim 'sex'", "sum"):
+        mp.flows_by_age(net.sum("sex"), flows.expand_dims(sex=SEXES))
+    with says(mp.SchemaError, "flows: the dim 'age'", "sum"):
+        mp.flows_by_age(net, flows.expand_dims(age=net["age"].values))
     with says(mp.SchemaError, "keep", "'all'"):
         mp.flows_by_age(net, flows, keep="all")
     with says(mp.AlignmentError, "flows", "'destination'", "'D'"):
@@ -187,6 +223,24 @@ def test_hazards_of_steady_flows_repeat_them():
     parts = mp.flow_components(flows, expected, interval=5)
     np.testing.assert_allclose(parts["emigration"], -np.log(0.95) / 5, rtol=1e-12)
     near(parts["destinations"], shares, shares, 1e-12)
+
+
+def test_components_of_counts_that_go_together():
+    people = stocks(3, ("draw", [0, 1]))
+    flows = mp.flows_from_stocks(stocks(3), 1.01 * stocks(3), agreement=0.5)["flows"]
+    parts = mp.flow_components(flows, people, interval=5)
+    for draw in (0, 1):
+        alone = mp.flow_components(flows, people.sel(draw=draw, drop=True), interval=5)
+        near(parts["emigration"].sel(draw=draw), alone["emigration"], alone["emigration"])
+    assert parts["emigration"].dims == people.dims
+    for dim, labels in (("sex", SEXES), ("age", [0, 5])):
+        with says(mp.SchemaError, "expected: expected the dim", dim, "as in flows"):
+            mp.flow_components(flows.expand_dims({dim: labels}), stocks(3), interval=5)
+        with says(mp.SchemaError, "flows: expected the dim", dim, "as in expected"):
+            mp.flow_components(flows, stocks(3).expand_dims({dim: labels}), interval=5)
+    years = xr.DataArray([5.0, 5.0], dims="draw", coords={"draw": [1, 2]})
+    with says(mp.AlignmentError, "interval: dim 'draw'"):
+        mp.flow_components(flows.expand_dims(draw=[0, 1]), stocks(3), interval=years)
 
 
 def test_wrong_components_are_told():

@@ -48,6 +48,15 @@ def test_totals_by_loops(seed):
     assert totals["turnover"].attrs["units"] == "persons per period"
 
 
+def test_totals_of_single_precision_are_summed_in_double():
+    flows = table().astype(np.float32)
+    totals = flow_totals(flows)
+    assert {array.dtype for array in totals.data_vars.values()} == {np.dtype(np.float64)}
+    xr.testing.assert_equal(totals, flow_totals(table()))
+    stocks = flows.rename(origin="country", destination="birthplace")
+    assert mp.emigrants(stocks)["natives_abroad"].dtype == np.float64
+
+
 def test_totals_of_migest(reference):
     """sum_region of its example of four places."""
     frame = pd.read_csv(reference / "migest" / "sum_region_4x4.csv").set_index("region")
@@ -100,6 +109,17 @@ def test_balances_of_regions_are_sums_of_those_of_places():
     for region in "xyz":
         own = net.sel(place=REGIONS.values == region).sum("place")
         xr.testing.assert_equal(of_regions.sel(place=region, drop=True).variable, own.variable)
+
+
+def test_a_missing_flow_is_missing_in_its_regions_alone():
+    flows = table().isel(sex=0).copy()
+    flows.loc[{"origin": "A", "destination": "B"}] = np.nan
+    got, whole = (mp.regroup_flows(x, REGIONS) for x in (flows, table().isel(sex=0)))
+    missing = (got["origin"] == "x") & (got["destination"] == "y")
+    xr.testing.assert_equal(got, whole.where(~missing))
+    both = mp.regroup_flows(table().where(table()["sex"] == "male"), REGIONS)
+    assert both.sel(sex="female").isnull().all()
+    assert not both.sel(sex="male").isnull().any()
 
 
 def test_wrong_inputs_are_told():

@@ -259,3 +259,35 @@ def test_missing_libraries_name_the_extra(tmp_path, monkeypatch, module, call):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf"needs {module}.*pip install 'migproj\[io\]'"):
         call(tmp_path)
+
+
+@pytest.mark.parametrize("countries", [2, 3])
+def test_periods_as_wide_as_the_country_has_them(tmp_path, countries):
+    """As between rounds with dates by country: neither another's width, nor an error."""
+    names = ["NA", "ARG", "BOL"][:countries]
+    widths = np.array([[10.0, 9.5], [7.3, 2.7], [7.3, 5.0]])[:countries]
+    net = xr.DataArray(
+        np.arange(4.0 * countries).reshape(countries, 2, 2),
+        dims=("country", "period", "sex"),
+        coords={
+            "country": np.array(names, object),
+            "period": [1, 2],
+            "sex": np.array(["female", "male"], object),
+            "period_width": (("country", "period"), widths),
+        },
+        name="net_migration",
+        attrs={"units": "persons per period"},
+    )
+    rows = mp.io.tidy(net)
+    for _, row in rows.iterrows():
+        want = net["period_width"].sel(country=row["country"], period=row["period"])
+        assert row["period_width"] == float(want)
+    back = mp.io.read_tidy(mp.io.write_tidy(net, tmp_path / "net.csv"))
+    np.testing.assert_array_equal(back["period_width"].transpose("country", "period"), widths)
+    np.testing.assert_array_equal(back["net_migration"], net)
+    alone = net.isel(country=1, period=0)
+    assert set(mp.io.tidy(alone)["period_width"]) == {7.3}
+    mixed = rows.assign(period_width=np.arange(len(rows)))
+    mixed.to_csv(tmp_path / "mixed.csv", index=False)
+    with pytest.raises(mp.SchemaError, match="period_width: expected one for each period"):
+        mp.io.read_tidy(tmp_path / "mixed.csv")

@@ -52,6 +52,21 @@ def test_single_years_add_up_to_groups():
     xr.testing.assert_allclose(mp.regroup_ages(single, groups), groups, rtol=1e-13)
 
 
+def test_shares_of_women_go_with_the_schedules_by_label():
+    table = mp.datasets.load("rogers_castro_models")["parameters"].isel(schedule=slice(3))
+    women = xr.DataArray([0.3, 0.4], dims="schedule", coords={"schedule": table["schedule"][:2]})
+    with pytest.raises(mp.AlignmentError, match="women: dim 'schedule'.*1 missing"):
+        mp.model_migration_schedule(table, ["0-14", "15+"], women=women)
+
+
+def test_a_sex_without_parameters_leaves_no_shares():
+    table = mp.datasets.load("rogers_castro_models")["parameters"].isel(schedule=slice(2))
+    known = (table["schedule"] != "fundamental") | (table["sex"] == "male")
+    got = mp.model_migration_schedule(table.where(known), ["0-14", "15+"])
+    assert got.sel(schedule="fundamental").isnull().all()
+    assert not got.sel(schedule="western standard").isnull().any()
+
+
 def test_a_schedule_for_a_projection():
     """It has the labels of a population: those of its groups are asked for by the array."""
     people = xr.DataArray(np.ones(17), dims="age", coords=mp.age_coords(range(0, 85, 5)))

@@ -316,6 +316,38 @@ def test_wrong_fillings_are_told():
         mp.fill_stocks(array, totals=more)
 
 
+def test_totals_of_both_sexes_are_not_those_of_each():
+    array = known().where(known()["country"] != "PER")
+    totals = known().where(known()["country"] != known()["birthplace"]).sum("birthplace")
+    groups = xr.DataArray(list("aaaa"), dims="country", coords={"country": PLACES})
+    with says(mp.SchemaError, "totals: expected the dim", "sex", "as in stocks"):
+        mp.fill_stocks(array.expand_dims(sex=["female", "male"]), totals=totals, groups=groups)
+
+
+def test_countries_of_no_group_are_none():
+    """Two without a group are not of one."""
+    array = known()
+    groups = xr.DataArray(
+        np.array(["a", None, "a", None], object), dims="country", coords={"country": PLACES}
+    )
+    with says(mp.SchemaError, "groups: 2 countries have none", f"{PLACES[1]}", f"{PLACES[3]}"):
+        mp.fill_stocks(array, totals=array.sum("birthplace"), groups=groups)
+
+
+def test_a_reference_of_more_dims_is_told():
+    array = known()
+    with says(mp.AlignmentError, "reference: dims .'time'. are not in stocks"):
+        mp.emigrants(array.isel(time=0, drop=True), reference=array)
+
+
+def test_reports_may_be_unsigned():
+    coords = {"origin": ["A", "B"], "destination": ["A", "B"]}
+    one = xr.DataArray(np.array([[0, 4], [9, 0]], "uint16"), dims=tuple(coords), coords=coords)
+    other = one.copy(data=np.array([[0, 9], [4, 0]], "uint16"))
+    got = mp.reconcile_reports(one, other)
+    np.testing.assert_array_equal(got["difference"], [[0, -5], [5, 0]])
+
+
 @quiet
 def test_batches_are_loops_of_singles():
     sexes = xr.Variable("sex", ["a", "b", "c"])

@@ -97,6 +97,33 @@ def test_totals_dims_and_missing():
         mp.redistribute_open_group(odd, life_table, growth=None, fit_ages=(50, 80))
 
 
+def test_nothing_is_joined():
+    life_table = table()
+    people = mp.regroup_ages(stable(life_table, 0.01), range(0, 85, 5))
+    here, there = {"country": ["a", "b"]}, {"country": ["b", "c"]}
+    rate = xr.DataArray([0.0, 0.01], dims="country", coords=there)
+    with says(mp.AlignmentError, "life_table: dim 'country'", "1 missing: .'a'"):
+        mp.redistribute_open_group(people.expand_dims(here), life_table.expand_dims(there))
+    with says(mp.AlignmentError, "growth: dim 'country'", "1 missing: .'a'"):
+        mp.redistribute_open_group(people, life_table.expand_dims(here), growth=rate)
+    with says(mp.SchemaError, "dim 'country' has no labels"):
+        mp.redistribute_open_group(people.expand_dims(country=2), life_table.expand_dims(country=2))
+    with says(mp.SchemaError, "growth: the dim 'age'"):
+        mp.redistribute_open_group(people, life_table, growth=0.0 * people)
+
+
+def test_a_decline_that_has_no_stable_open_group():
+    """The series of those of each further age has no sum: no counts below 0."""
+    ages = mp.age_coords(["0-59", "60-69", "70-79", "80+"])
+    lived = xr.DataArray([59.0, 7, 4, 2], dims="age", coords=ages)
+    people = xr.DataArray([900.0, 100.0], dims="age", coords=mp.age_coords(["0-59", "60+"]))
+    rate = xr.DataArray([0.0, -0.12], dims="country", coords={"country": ["a", "b"]})
+    with pytest.warns(mp.DataQualityWarning, match="decline too fast .*country=b"):
+        got = mp.redistribute_open_group(people, xr.Dataset({"Lx": lived}), growth=rate)
+    assert not got.sel(country="a").isnull().any()
+    np.testing.assert_array_equal(got.sel(country="b"), [900, np.nan, np.nan, np.nan])
+
+
 def test_wrong():
     life_table = table()
     people = mp.regroup_ages(stable(life_table, 0.01), range(0, 85, 5))

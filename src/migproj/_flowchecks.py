@@ -33,6 +33,7 @@ __all__ = [
     "check_faults",
     "check_growth",
     "check_options",
+    "check_same_dims",
     "check_stocks",
     "positive",
     "prior_of",
@@ -170,11 +171,12 @@ def check_stocks(start: xr.DataArray, end: xr.DataArray) -> None:
         check_labels_of(name, stock, "birthplace", name, stock, "country", mend)
         for dim in FLOW:
             check_lacks(name, stock, dim, "stocks are by country and birthplace")
-    _check_same_dims("start", start, "end", end)
+    check_same_dims("start", start, "end", end)
     check_labels_match({"start": start, "end": end}, dims=[d for d in start.dims if d in end.dims])
 
 
-def _check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArray) -> None:
+def check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArray) -> None:
+    """Counts that go together have the same dims of sex, place and age."""
     check_same_places(name, counts, whose, of)
     if ("age" in counts.dims) != ("age" in of.dims):
         short = name if "age" in of.dims else whose
@@ -201,7 +203,7 @@ def vital_counts(
             check_counts(name, counts, people=False)
             check_lacks(name, counts, "birthplace", f"sum {name} over it")
             for whose, of in people.items():
-                _check_same_dims(name, counts, whose, of)
+                check_same_dims(name, counts, whose, of)
     every = people | given
     check_labels_match(every, dims=dict.fromkeys(d for a in every.values() for d in a.dims))
     return given
@@ -242,10 +244,11 @@ def check_growth(
     start: xr.DataArray, end: xr.DataArray, vital: Mapping[str, xr.DataArray], agreement: float
 ) -> None:
     """People of all countries grow by about births less deaths (labels are known to match)."""
-    arrays = (start, end, vital["births"], vital["deaths"])
-    if any(array.chunks is not None for array in arrays):
+    given = (start, end, vital["births"], vital["deaths"])
+    if any(array.chunks is not None for array in given):
         return
-    people = end.variable.sum(STOCK, skipna=False)
+    arrays = [array.astype(np.float64, copy=False) for array in given]  # integers would wrap
+    people = arrays[1].variable.sum(STOCK, skipna=False)
     miss = _growth_unexplained(*(array.variable for array in arrays))
     if not (abs(miss.sum("country", skipna=False)) > agreement * people).any():
         return

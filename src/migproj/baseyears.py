@@ -70,14 +70,16 @@ def interpolate_rounds(
     Warns
     -----
     DataQualityWarning
-        Once a call, naming the labels, if a count is extrapolated to below 0 (it is kept).
+        Once a call, naming the labels, if a count is extrapolated to below 0 (it is kept), or a
+        round of 0 has it grow without bound (it is missing).
 
     Notes
     -----
     .. math:: f(P(t)) = f(P_0) + \frac{t - t_0}{t_1 - t_0} \bigl(f(P_1) - f(P_0)\bigr)
 
-    with f the identity, ln or the root. Each age group by itself: cohorts are not followed
-    (:func:`intercensal_population` does).
+    with f the identity, ln or the root, of which a value below 0 is a count below 0. A count
+    that is the same in both rounds stays, also 0. Each age group by itself: cohorts are not
+    followed (:func:`intercensal_population` does).
 
     References
     ----------
@@ -118,13 +120,15 @@ def interpolate_rounds(
         before, after = (counts[..., k].astype(np.float64) for k in (at, at + 1))
         with np.errstate(divide="ignore", invalid="ignore"):
             if method == "linear":
-                return np.asarray(before + part * (after - before))
-            if method == "exponential":
+                grown = before + part * (after - before)
+            elif method == "exponential":
                 grown = np.exp((1 - part) * np.log(before) + part * np.log(after))
             else:
                 root = before ** (1 / power)
-                grown = (root + part * (after ** (1 / power) - root)) ** power
-        # 0 times the logarithm of 0: at a round it is the round.
+                root = root + part * (after ** (1 / power) - root)
+                grown = np.sign(root) * np.abs(root) ** power
+        grown = np.where(before == after, before, grown)
+        # 0 times the logarithm of 0: at a round it is the round, whatever the other one is.
         return np.where(part == 0, before, np.where(part == 1, after, grown))
 
     result: xr.DataArray = xr.apply_ufunc(
@@ -138,7 +142,13 @@ def interpolate_rounds(
         output_dtypes=[np.float64],
     )
     result = result.transpose(*population.dims).assign_coords(time=wanted)
-    warn_findings("interpolate_rounds", [finding("counts below 0", result < 0)])
+    endless = abs(result) == np.inf
+    result = result.where(~endless)
+    found = [
+        finding("counts below 0", result < 0),
+        finding("growth without bound from or to a count of 0", endless),
+    ]
+    warn_findings("interpolate_rounds", found)
     return result.rename(population.name).assign_attrs(population.attrs)
 
 
@@ -221,7 +231,9 @@ def base_population(
             f"fertility: dim 'age': expected five-year groups from 15-19 to 45-49, got "
             f"{', '.join(bearing.labels[:8])}; groups without births are 0"
         )
-    women = population.sel(sex=FEMALE, drop=True).drop_vars(["age", "age_width"])
+    rates = fertility.drop_vars(["age", "age_width", "sex"], errors="ignore")
+    _check_match(population, lived, rates, ratio)
+    women = population.sel(sex=FEMALE, drop=True).drop_vars(["age", "age_width"], errors="ignore")
     of_women = lived.sel(sex=FEMALE, drop=True)
 
     def by(array: xr.DataArray, k: int) -> xr.DataArray:
@@ -240,7 +252,6 @@ def base_population(
     long_ago = younger(ago.isel(age=slice(1, None)), 15, 45, 2)
     ago = ago.isel(age=slice(0, 7))
     exposed = (0.9 * now + 0.1 * ago, 0.5 * (now + ago), 0.5 * (ago + long_ago))
-    rates = fertility.drop_vars(["age", "age_width"], errors="ignore")
     births = [
         (by(rates, k) * women_of).sum("age", skipna=False) for k, women_of in enumerate(exposed)
     ]
@@ -256,7 +267,8 @@ def base_population(
     children = xr.concat(
         [infants, small, school], "age", coords="minimal", compat="override", join="exact"
     )
-    old = population.isel(age=slice(3, None)).drop_vars(["age", "age_width"])
+    old = population.isel(age=slice(3, None))
+    old = old.drop_vars(["age", "age_width"], errors="ignore")
     made = xr.concat([children, old], "age", coords="minimal", compat="override", join="exact")
     made = made.transpose(..., "sex", "age").assign_coords(
         groups_of(population, "population").coords()
@@ -270,11 +282,6 @@ def _person_years(life_table: xr.Dataset, population: xr.DataArray) -> xr.DataAr
     check_table("life_table", life_table, "lx", "Lx")
     lived = life_table["Lx"] / life_table["lx"].isel(age=0, drop=True)
     check_dims("life_table", lived, "sex", "age")
-    if "before" in lived.dims and lived.sizes["before"] != len(_BEFORE):
-        raise SchemaError(
-            f"life_table: dim 'before': expected the three instants {_BEFORE} years before the "
-            f"census, got {lived.sizes['before']}"
-        )
     tables, people = groups_of(life_table, "life_table"), groups_of(population, "population")
     start = (0, 1, *range(5, 65, 5))
     for name, groups in (("life_table", tables), ("population", people)):
@@ -283,5 +290,29 @@ def _person_years(life_table: xr.Dataset, population: xr.DataArray) -> xr.DataAr
                 f"{name}: dim 'age': expected 0, 1-4, 5-9, ... up to 60 or older, got "
                 f"{', '.join(groups.labels[:6])} to {groups.labels[-1]}"
             )
-    check_labels_match({"population": population, "life_table": lived}, dims=["sex"])
     return lived.drop_vars(["age", "age_width"], errors="ignore")
+
+
+def _check_match(
+    population: xr.DataArray, lived: xr.DataArray, fertility: xr.DataArray, ratio: xr.DataArray
+) -> None:
+    """Labels match on shared dims, and those by ``before`` are of its three instants."""
+    arrays = {
+        "population": population,
+        "life_table": lived,
+        "fertility": fertility,
+        "sex_ratio_at_birth": ratio,
+    }
+    for name, array in arrays.items():
+        if "before" in array.dims and array.sizes["before"] != len(_BEFORE):
+            raise SchemaError(
+                f"{name}: dim 'before': expected the three instants {_BEFORE} years before the "
+                f"census, got {array.sizes['before']}"
+            )
+        if "before" in array.indexes and tuple(array.indexes["before"]) != _BEFORE:
+            raise AlignmentError(
+                f"{name}: dim 'before': expected {_BEFORE}, the years before the census, got "
+                f"{array.indexes['before'].tolist()}; label or select them so"
+            )
+    dims = dict.fromkeys(dim for array in arrays.values() for dim in array.dims)
+    check_labels_match(arrays, dims=[dim for dim in dims if dim not in ("age", "before")])

@@ -82,7 +82,8 @@ def correct_coverage(population: xr.DataArray, factor: float | xr.DataArray) -> 
 
 def _product(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> xr.DataArray:
     """`array` times `factor`, labels matched exactly; attributes and coordinates of `array`."""
-    factor = factor.drop_vars(["time", "date", "age_width"], errors="ignore")
+    own = [n for n in ("time", "date", "age_width") if n not in factor.dims]
+    factor = factor.drop_vars(own, errors="ignore")
     shared = dict.fromkeys([*array.dims, *factor.dims])
     check_labels_match({name: array, other: factor}, dims=shared)
     result = (array * factor).rename(array.name).assign_attrs(array.attrs)
@@ -243,7 +244,7 @@ def _scaled(mx: xr.DataArray, e0: xr.DataArray, rules: dict[str, Any]) -> xr.Dat
     def found(log_factor: Any) -> Any:
         return np.log(life_table(scaled(log_factor), **rules)["ex"].isel(age=0, drop=True))
 
-    target: Any = np.log(e0)
+    target: Any = np.log(e0.astype(np.float64))
     before: Any = 0.0 * target
     with warnings.catch_warnings():
         # Of rates on the way to those wanted; the life table of the result says it anew.

@@ -90,9 +90,9 @@ def distribute_migration(
     Examples
     --------
     >>> import migproj as mp
-    >>> shares = mp.model_migration_schedule("family", ["0-14", "15-29", "30-64", "65+"])
+    >>> shares = mp.model_migration_schedule("western standard", ["0-14", "15-64", "65+"])
     >>> mp.distribute_migration(10_000, shares).sum("sex").round().values
-    array([1107., 4819., 3786.,  288.])
+    array([2121., 6768., 1111.])
     """
     amount = as_number("total", total)
     check_dims("total", amount)
@@ -116,7 +116,8 @@ def distribute_migration(
         _check_places(amount, population)
         check_weights("schedule", schedule, "rates or weights")
         arrays["population"] = population
-        weights = schedule * population.drop_vars("age_width", errors="ignore")
+        people = population.drop_vars("age_width", errors="ignore").astype(np.float64)
+        weights = schedule * people
     _check_match(arrays)
     weights = weights.astype(np.float64)
     over = ["age"] if "sex" in amount.dims or "sex" not in weights.dims else ["sex", "age"]
@@ -178,11 +179,11 @@ def distribute_flows(
     --------
     >>> import migproj as mp
     >>> ages = ["0-14", "15-29", "30-64", "65+"]
-    >>> inflow = mp.model_migration_schedule("male labour", ages)
-    >>> outflow = mp.model_migration_schedule("family", ages)
+    >>> inflow = mp.model_migration_schedule("low dependency", ages, women=0.4)
+    >>> outflow = mp.model_migration_schedule("western standard", ages)
     >>> flows = mp.distribute_flows(500, 300, inflow, outflow)
     >>> flows["net_migration"].sum("age").round(1).to_series().to_dict()
-    {'female': 22.2, 'male': 177.8}
+    {'female': 49.1, 'male': 150.9}
     """
     amounts = {"arrivals": arrivals, "departures": departures}
     given = {name: as_number(name, amount) for name, amount in amounts.items()}
@@ -191,7 +192,8 @@ def distribute_flows(
     for name, flow in (("inflow", inflow), ("outflow", outflow)):
         check_dims(name, flow, "age")
         check_weights(name, flow, "shares or rates")
-    _check_match({**given, "inflow": inflow, "outflow": outflow})
+    inputs = {**given, "inflow": inflow, "outflow": outflow}
+    _check_match(inputs if population is None else {**inputs, "population": population})
     come = distribute_migration(given["arrivals"], inflow)
     leave = distribute_migration(given["departures"], outflow, population=population)
     found = {"in_migrants": come, "out_migrants": leave, "net_migration": come - leave}

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_labels_match
+from migproj._checks import check_counts, check_dims, check_labels_match, check_same_places
 from migproj._diagnostics import finding, warn_findings
-from migproj.errors import AlignmentError, SchemaError
-from migproj.mirror import STOCK, away_of, named, refuse
+from migproj.errors import SchemaError
+from migproj.mirror import STOCK, away_of, check_dims_of, named, refuse
 
 __all__ = ["fill_stocks"]
 
@@ -156,6 +156,11 @@ def _instants(stocks: xr.DataArray) -> _Floats:
 def _codes(groups: xr.DataArray, stocks: xr.DataArray) -> npt.NDArray[np.int64]:
     check_dims("groups", groups, "country")
     check_labels_match({"stocks": stocks, "groups": groups}, ["country"])
+    if groups.ndim > 1:
+        raise SchemaError(f"groups: expected the dim 'country' alone, got {groups.dims}")
+    none = groups["country"].values[groups.isnull().values]
+    if none.size:
+        raise SchemaError(f"groups: {none.size} countries have none: {none.tolist()[:5]}")
     return np.unique(groups.values, return_inverse=True)[1]
 
 
@@ -163,8 +168,8 @@ def _check_totals(totals: xr.DataArray, stocks: xr.DataArray, away: xr.DataArray
     check_dims("totals", totals, "country", "time")
     check_counts("totals", totals)
     check_labels_match({"stocks": stocks, "totals": totals}, totals.dims)
-    if extra := set(totals.dims) - set(stocks.dims):
-        raise AlignmentError(f"totals: dims {sorted(map(str, extra))} are not in stocks")
+    check_dims_of("totals", totals, stocks)
+    check_same_places("totals", totals, "stocks", stocks.isel(birthplace=0, drop=True))
     reported = stocks.where(away).sum("birthplace")
     over = reported > totals * (1 + _ROUNDING)
     refuse("totals", over, "the foreign-born in all", "less than is reported", "mend either")

@@ -15,9 +15,11 @@ from migproj._checks import (
     check_finite,
     check_labels_match,
     check_labels_of,
+    check_lacks,
     check_weights,
     where,
 )
+from migproj._flowchecks import check_same_dims
 from migproj.errors import IntervalError, SchemaError
 from migproj.fitting import flows_from_net
 from migproj.intensity import named
@@ -44,10 +46,12 @@ def flows_by_age(
         Net migration (persons per period) by age at the end (:func:`net_migration`), adding up
         to 0 over countries in each cohort (:func:`reconcile`).
     flows : DataArray (..., origin, destination)
-        Flows of all ages (persons per period), such as those of :func:`flows_from_stocks`.
+        Flows of all ages (persons per period), such as those of :func:`flows_from_stocks`; by sex
+        if need be, where net migration is.
     schedule : DataArray (..., [origin,] [sex,] age), optional
-        Shares of the flows by sex and age (1), or numbers in proportion. Default: the sizes of
-        net migration of all countries added up, the ages at which countries gain or lose.
+        Shares of the flows by sex and age (1), or by age of flows by sex, or numbers in
+        proportion. Default: the sizes of net migration of all countries added up, the ages at
+        which countries gain or lose; missing where that of a country is.
     keep : {"net", "both"}, optional
         Whether net migration alone is met, or the flows of all ages too.
     tolerance : float
@@ -106,12 +110,16 @@ def flows_by_age(
     check_finite("net", net)
     check_dims("flows", flows, *_FLOW)
     check_counts("flows", flows, people=False)
+    check_lacks("flows", flows, "age", "sum them over it: .sum('age')")
+    if "sex" not in net.dims:
+        check_lacks("flows", flows, "sex", "net is of both sexes: .sum('sex')")
     for dim in _FLOW:
         check_labels_of("flows", flows, dim, "net", net, "country", "Give 0 where nobody moves")
+    check_labels_match({"net": net, "flows": flows}, net.dims)
     if keep not in ("net", "both"):
         raise SchemaError(f"keep: expected 'net' or 'both', got {keep!r}")
-    cells = [dim for dim in ("sex", "age") if dim in net.dims]
-    shares = abs(net).sum("country") if schedule is None else schedule
+    cells = [dim for dim in ("sex", "age") if dim in net.dims and dim not in flows.dims]
+    shares = abs(net).sum("country", skipna=False) if schedule is None else schedule
     if schedule is not None:
         check_dims("schedule", schedule, *cells)
         check_weights("schedule", schedule, "shares")
@@ -122,7 +130,7 @@ def flows_by_age(
     made = flows_from_net(net, flows * shares, tolerance=tolerance)
     if keep == "both":
         made = _both(made, net, flows, cells, tolerance, max_iterations)
-    made["flows"] = made["flows"].transpose(..., *_FLOW, *cells)
+    made["flows"] = made["flows"].transpose(..., *_FLOW, "sex", "age", missing_dims="ignore")
     over = [dim for dim in cells if dim in made["iterations"].dims]
     made["iterations"] = made["iterations"].max(over)
     made["margin_error"] = made["margin_error"].max(over, skipna=False)
@@ -140,13 +148,14 @@ def _both(
     largest = flows.max(_FLOW)
     error = largest
     for count in range(1, max_iterations + 1):
-        total = made["flows"].sum(cells)
+        total = made["flows"].sum(cells, skipna=False)
         error = abs(total - flows).max(_FLOW, skipna=False)
         if bool((error <= tolerance * largest).where(error.notnull(), True).all()):
+            made["flows"] = made["flows"].where(total.notnull())
             made["iterations"] = xr.full_like(made["iterations"], count)
             made["margin_error"] = made["margin_error"].where(made["margin_error"] > error, error)
             return made
-        factor = (flows / total.where(total > 0)).where(total > 0, 0.0)
+        factor = (flows / total.where(total > 0)).where(total != 0, 0.0)
         made = flows_from_net(net, made["flows"] * factor, tolerance=tolerance / 10)
     raise SchemaError(
         f"flows: cannot be met together with net migration in {max_iterations} rounds: off by "
@@ -249,6 +258,8 @@ def flow_components(
     for dim in _FLOW:
         mend = "Give 0 where nobody moves"
         check_labels_of("flows", flows, dim, "expected", expected, "country", mend)
+    of_origin = flows.isel(destination=0, drop=True).rename(origin="country")
+    check_same_dims("flows", of_origin, "expected", expected)
     shared = [dim for dim in flows.dims if dim in expected.dims]
     check_labels_match({"flows": flows, "expected": expected}, shared)
     years = _years(flows, interval)
@@ -268,7 +279,10 @@ def flow_components(
         "net_migration": into - out,
         "emigration": hazard,
     }
-    made = {name: named(a.transpose(..., *order), name) for name, a in found.items()}
+    made = {
+        name: named(a.transpose(..., *order, missing_dims="ignore"), name)
+        for name, a in found.items()
+    }
     leaving = flows.sum("destination", skipna=False)
     shares = (flows / leaving.where(leaving > 0)).transpose(*flows.dims)
     made["destinations"] = named(shares, "destinations")
@@ -283,6 +297,7 @@ def _years(flows: xr.DataArray, interval: float | None) -> xr.DataArray:
         )
     years = width.drop_vars("period_width") if interval is None and width is not None else None
     years = as_number("interval", interval) if years is None else years
+    check_labels_match({"flows": flows, "interval": years}, years.dims)
     if not bool((years > 0).all()):
         raise IntervalError(f"interval: expected years above 0, got {years.values.tolist()!r}")
     return years

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._apply import Input, Output, apply
-from migproj._checks import as_number, check_weights
+from migproj._checks import as_number, check_labels_match, check_lacks, check_weights
 from migproj._diagnostics import finding, warn_findings
 from migproj._flowchecks import (
     BALANCES,
@@ -24,6 +24,7 @@ from migproj._flowchecks import (
     check_faults,
     check_growth,
     check_options,
+    check_same_dims,
     check_stocks,
     positive,
     prior_of,
@@ -115,7 +116,8 @@ def flows_from_stocks(
     weight : float, optional
         Of the table with the fewest movers, from 0 to 1, with "pseudo-bayesian".
     total : float or DataArray (...), optional
-        Movers of the world (persons per period), with "dennett".
+        Movers of the world (persons per period), with "dennett"; by sex and age if the stocks
+        are.
     agreement : float
         Share of all people by which their growth may differ from births less deaths in a closed
         system.
@@ -356,7 +358,7 @@ def _by_difference(
     start: xr.DataArray, end: xr.DataArray, returns: bool
 ) -> dict[str, xr.DataArray]:
     """Growth of people abroad as moves from their birthplace, and decline as moves back to it."""
-    change = (end - start).where(~_home(start), 0.0)
+    change = (end.astype(np.float64) - start).where(~_home(start), 0.0)
     away = {"birthplace": "origin", "country": "destination"}
     back = {"birthplace": "destination", "country": "origin"}
     flows = change.clip(0.0).rename(away)
@@ -371,6 +373,10 @@ def _by_rates(
     if total is not None:
         abroad = start.where(~_home(start), 0.0)
         everyone = abroad.sum(STOCK, skipna=False)
+        for dim in (*FLOW, *STOCK):
+            check_lacks("total", total, dim, "it is of the world: sum it")
+        check_labels_match({"start": everyone, "total": total}, dims=total.dims)
+        check_same_dims("total", total, "start", everyone)
         if everyone.chunks is None and bool((everyone == 0).any()):
             raise SchemaError(
                 "start: nobody lives abroad, to share out movers by; use another method"

@@ -59,7 +59,7 @@ def flow_totals(flows: xr.DataArray) -> xr.Dataset:
     >>> totals["net_migration"].values, totals["effectiveness"].values
     (array([-20.,  20.]), array([-0.5,  0.5]))
     """
-    moves = flows.where(_between(flows), 0.0)
+    moves = flows.where(_between(flows), 0.0).astype(np.float64)
     into = moves.sum("origin", skipna=False).rename(destination="place")
     out = moves.sum("destination", skipna=False).rename(origin="place").transpose(*into.dims)
     found = {
@@ -129,7 +129,10 @@ def regroup_flows(
     result = flows
     for dim in _FLOW:
         member = xr.DataArray(belongs, dims=(dim, "region"), coords={"region": names})
-        result = xr.dot(result.drop_vars(dim), member, dim=dim).rename(region=dim)
+        # A missing flow is missing in the sums that it is part of, and in no other.
+        missing = xr.dot(result.isnull().drop_vars(dim).astype(float), member, dim=dim) > 0
+        summed = xr.dot(result.fillna(0.0).drop_vars(dim), member, dim=dim)
+        result = summed.where(~missing).rename(region=dim)
     result = result.transpose(*flows.dims)
     if within == "drop":
         result = result.where(result["origin"] != result["destination"], 0.0)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from migproj._checks import as_number, check_dims, check_sexes
+from migproj._checks import as_number, check_dims, check_labels_match, check_lacks, check_sexes
 from migproj.ages import AgeGroups, AgesLike, as_groups, unions
 from migproj.conventions import FEMALE, VARIABLES
 from migproj.datasets import load
@@ -52,6 +52,8 @@ def model_migration_schedule(
     SchemaError
         If there is no such schedule, a share is not from 0 to 1, a sex is missing, or the groups
         are not from 0 to an open-ended one.
+    AlignmentError
+        If `model` and `women` share a dim with other labels, or another order, in one of them.
 
     Notes
     -----
@@ -86,14 +88,16 @@ def model_migration_schedule(
     curve = rogers_castro(parameters, range(_YEARS)).transpose(..., "age")
     of_sex = curve / curve.sum("age")
     if women is None:
-        level = curve.sum("age")
-        of_sex = of_sex * (level / level.sum("sex"))
+        level = curve.sum("age", skipna=False)
+        of_sex = of_sex * (level / level.sum("sex", skipna=False))
     else:
         share = as_number("women", women)
         if share.chunks is None and bool(((share < 0) | (share > 1)).any()):
             raise SchemaError(
                 f"women: expected a share from 0 to 1, got {share.values.ravel()[:5]}"
             )
+        check_lacks("women", share, "sex", "it is the share of one sex")
+        check_labels_match({"model": parameters, "women": share}, dims=share.dims)
         of_women = curve["sex"] == FEMALE
         of_sex = of_sex * (of_women * share + ~of_women * (1 - share))
     of_sex = of_sex.transpose(..., "sex", "age")

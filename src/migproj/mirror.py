@@ -79,7 +79,7 @@ def emigrants(
     away = away_of(stocks, "stocks", disjoint)
     reported = stocks.notnull() & away
     found = {
-        "natives_abroad": stocks.where(away).sum("country", min_count=1),
+        "natives_abroad": stocks.where(away).astype(float).sum("country", min_count=1),
         "n_destinations": reported.sum("country"),
         "n_destinations_missing": (stocks.isnull() & away).sum("country"),
     }
@@ -87,7 +87,8 @@ def emigrants(
         check_dims("reference", reference, *STOCK)
         check_counts("reference", reference)
         check_labels_match({"stocks": stocks, "reference": reference}, reference.dims)
-        there = reference.where(away, 0.0)
+        check_dims_of("reference", reference, stocks)
+        there = reference.where(away, 0.0).astype(float)
         seen = there.where(reported, 0.0).where(there.notnull())
         share = seen.sum("country", skipna=False) / there.sum("country", skipna=False)
         found["coverage"] = share.transpose(*found["natives_abroad"].dims)
@@ -167,7 +168,9 @@ def reconcile_reports(
         check_dims(name, array, *pair)
         check_counts(name, array)
     check_labels_match(given, by_destination.dims)
-    by_destination, by_origin = xr.broadcast(by_destination, by_origin)
+    by_destination, by_origin = (
+        array.astype(float) for array in xr.broadcast(by_destination, by_origin)
+    )
     if scale not in ("counts", "logs"):
         raise SchemaError(f"scale: expected 'counts' or 'logs', got {scale!r}")
     weights = {
@@ -236,6 +239,15 @@ def away_of(stocks: xr.DataArray, name: str, disjoint: bool, *dims: str) -> xr.D
     country, birthplace = (stocks[dim].drop_vars(dim) for dim in STOCK)
     same = country.astype(object) == birthplace.astype(object)
     return (~same).reset_coords(drop=True)
+
+
+def check_dims_of(name: str, array: xr.DataArray, stocks: xr.DataArray) -> None:
+    """`array` has no dims beyond those of the stocks."""
+    if extra := set(array.dims) - set(stocks.dims):
+        raise AlignmentError(
+            f"{name}: dims {sorted(map(str, extra))} are not in stocks, which has "
+            f"{tuple(stocks.dims)!r}; select one label of {name}"
+        )
 
 
 def refuse(name: str, flags: xr.DataArray, expected: str, got: str, mend: str) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_finite, check_table
+from migproj._checks import (
+    check_counts,
+    check_dims,
+    check_finite,
+    check_labels_match,
+    check_lacks,
+    check_table,
+)
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, groups_of
 from migproj.errors import AlignmentError, SchemaError
@@ -52,12 +59,14 @@ def redistribute_open_group(
     SchemaError
         If the last group is not open-ended, or keywords do not go together.
     AlignmentError
-        If `life_table` has no group from A, none beyond it, or none at the fitted ages.
+        If `life_table` has no group from A, none beyond it, or none at the fitted ages; if
+        another dim that inputs share has other labels, or another order, in one of them.
 
     Warns
     -----
     DataQualityWarning
-        Once a call, naming the labels, where no growth rate from -0.1 to 0.1 fits (missing).
+        Once a call, naming the labels, where no growth rate from -0.1 to 0.1 fits, or growth is
+        so far below 0 that the series has no sum (the group's parts are then missing).
 
     Notes
     -----
@@ -97,6 +106,8 @@ def redistribute_open_group(
             f"population begins, and older ones; got {table.labels[0]} to {table.labels[-1]}"
         )
     lived = life_table["Lx"].drop_vars(["age", "age_width"], errors="ignore")
+    bare = population.drop_vars(["age", "age_width"], errors="ignore")
+    arrays = {"population": bare, "life_table": lived}
     if (growth is None) != (fit_ages is not None):
         raise SchemaError(
             "growth, fit_ages: expected fit_ages with growth=None, and only then; got "
@@ -105,12 +116,15 @@ def redistribute_open_group(
     if growth is not None:
         rate = growth if isinstance(growth, xr.DataArray) else xr.DataArray(float(growth))
         check_finite("growth", rate)
-    elif fit_ages is not None:
+        check_lacks("growth", rate, "age", "a stable population grows alike at all ages")
+        arrays["growth"] = rate
+    dims = dict.fromkeys(dim for array in arrays.values() for dim in array.dims if dim != "age")
+    check_labels_match(arrays, dims=dims)
+    if growth is None and fit_ages is not None:
         rate = _fitted(population, lived, have, table, fit_ages)
     first = table.lower.index(start)
     weights = _stable(lived, table, rate).isel(age=slice(first, None))
     share = weights / weights.sum("age", skipna=False)
-    bare = population.drop_vars(["age", "age_width"], errors="ignore")
     old = bare.isel(age=-1) * share
     made = xr.concat(
         [bare.isel(age=slice(-1)), old], "age", coords="minimal", compat="override", join="exact"
@@ -119,10 +133,13 @@ def redistribute_open_group(
         (*have.lower[:-1], *table.lower[first:]), (*have.width[:-1], *table.width[first:])
     )
     made = made.transpose(*population.dims, ...).assign_coords(groups.coords())
+    endless = share.isnull().any("age") & rate.notnull() & lived.notnull().all("age")
+    found = [finding("people decline too fast for a stable open-ended group", endless)]
     if growth is None:
         made = made.assign_coords(growth=rate)
         lost = rate.isnull() & bare.notnull().all("age")
-        warn_findings("redistribute_open_group", [finding("no growth rate fits", lost)])
+        found.insert(0, finding("no growth rate fits", lost))
+    warn_findings("redistribute_open_group", found)
     return made.rename(population.name).assign_attrs(population.attrs)
 
 
@@ -133,7 +150,7 @@ def _stable(lived: xr.DataArray, table: AgeGroups, rate: xr.DataArray) -> xr.Dat
     closed: xr.DataArray = lived.isel(age=slice(-1)) * np.exp(-rate * middle)
     oldest, before = lived.isel(age=-1), lived.isel(age=-2)
     stay = oldest / (oldest + before) * np.exp(-rate * float(width[-1]))
-    open_ended = closed.isel(age=-1) * stay / (1.0 - stay)
+    open_ended = closed.isel(age=-1) * stay / (1.0 - stay).where(stay < 1.0)
     return xr.concat([closed, open_ended], "age", coords="minimal", compat="override", join="exact")
 
 

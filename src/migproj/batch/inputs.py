@@ -76,7 +76,7 @@ class Plan:
                 for before in chunks
                 for k in range(-(-labels.size // size))
             ]
-        return chunks
+        return chunks if self.labels else [Chunk("all", {})]
 
     def sample(self) -> Chunk:
         """The first chunk of countries, of one draw."""

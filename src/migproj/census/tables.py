@@ -98,7 +98,8 @@ def round(
         With "pro rata", persons shared out: ``unknown_age_distributed`` (..., [sex]),
         ``unknown_sex_distributed`` (..., age) and ``unknown_age_and_sex_distributed`` (...). On
         request ``birthplace_distributed`` (..., age), what each birthplace was given,
-        ``coverage_adjustment`` and, with `growth`, ``date_adjustment``, persons added.
+        ``coverage_adjustment`` and, with `growth`, ``date_adjustment``, persons added. Where
+        `date` is between two rounds along ``time``, these are of each ``round``.
 
     Raises
     ------
@@ -245,6 +246,9 @@ def _moved(
     then = decimal_year(date)
     several = next((dim for dim in ("time", "round") if dim in population.dims), None)
     if growth is None:
+        for part, array in found.items():  # those of each round, beside one population
+            if "time" in array.dims:
+                found[part] = array.rename(time="round")
         return _between(population, several, then).assign_coords(time=then)
     if several is not None:
         raise SchemaError(

@@ -89,11 +89,20 @@ def tidy(table: xr.Dataset | xr.DataArray, *, missing: str = "keep") -> pd.DataF
             # Whole, also where variables without this dim have none.
             both[dim] = both[dim].astype("Int64")
     if "period_width" in data.coords:
-        width = np.atleast_1d(data["period_width"].values)
-        periods = np.atleast_1d(data["period"].values)
-        both["period_width"] = both["period"].map(dict(zip(periods, width, strict=True)))
+        both["period_width"] = _width_of(data["period_width"], both)
     extra = [name for name in both if name not in ("variable", *keys, *_LAST)]
     return both[["variable", *(key for key in keys if key in both), *extra, *_LAST]]
+
+
+def _width_of(width: xr.DataArray, rows: pd.DataFrame) -> Any:
+    """The width of the period of each row, also where it differs by country."""
+    if width.ndim == 0:
+        return width.item()
+    dims = [str(dim) for dim in width.dims]
+    known = width.drop_vars([name for name in width.coords if name not in width.dims])
+    each = known.rename("period_width").to_series().reset_index()
+    labels = rows.reindex(columns=dims)
+    return labels.merge(each.astype(labels.dtypes), on=dims, how="left")["period_width"].to_numpy()
 
 
 def _rows(name: str, array: xr.DataArray, missing: str) -> pd.DataFrame:
@@ -244,7 +253,20 @@ def _widths(frame: pd.DataFrame, table: xr.Dataset) -> dict[str, Any]:
             coords[dim] = (dim, groups["age"].values)
             coords[f"{dim}_width"] = (dim, groups["age_width"].values)
     if "period" in table.dims and "period_width" in frame:
-        each = frame[["period", "period_width"]].dropna().drop_duplicates().set_index("period")
-        width = each["period_width"].reindex(table["period"].values)
-        coords["period_width"] = ("period", width.to_numpy(dtype="float64"))
+        coords["period_width"] = _period_widths(frame, table)
     return coords
+
+
+def _period_widths(frame: pd.DataFrame, table: xr.Dataset) -> tuple[list[str], Any]:
+    """Widths by period, or by another dim too where one period has several."""
+    others = [str(dim) for dim in table.dims if dim != "period" and dim in frame]
+    for dims in (["period"], *([dim, "period"] for dim in others)):
+        each = frame[[*dims, "period_width"]].dropna().drop_duplicates()
+        if not each.duplicated(dims).any():
+            width = each.set_index(dims)["period_width"].to_xarray()
+            width = width.reindex({dim: table[dim].values for dim in dims})
+            return dims, width.transpose(*dims).values.astype(np.float64)
+    raise SchemaError(
+        "period_width: expected one for each period, or for each period and label of another dim, "
+        f"got several for {first(sorted(frame['period'].dropna().unique()))}"
+    )
