@@ -138,27 +138,31 @@ def test_a_batch_is_its_accounts_one_by_one(options):
 OTHERS = [
     {"method": "drop-negatives"},
     {"method": "reverse-negatives"},
-    {"method": "dennett", "total": 1000.0},
+    {
+        "method": "dennett",
+        "total": xr.DataArray([600.0, 400.0], dims="sex", coords={"sex": ["female", "male"]}),
+    },
     {"method": "rogers-von-rabenau"},
 ]
 
 
 @pytest.mark.filterwarnings("ignore:.*negative flows:migproj.DataQualityWarning")
+@pytest.mark.parametrize("options", OTHERS, ids=[options["method"] for options in OTHERS])
+def test_flows_without_accounts_are_those_of_all_birthplaces(options):
+    inputs = rounds(6)
+    del inputs["births"], inputs["deaths"]
+    every, summed = (
+        mp.flows_from_stocks(**inputs, **options, by_birthplace=whether)
+        for whether in (True, False)
+    )
+    xr.testing.assert_identical(summed, every)
+    assert "birthplace" not in summed["flows"].dims
+
+
 @pytest.mark.parametrize("prior", [(), FLOW, ("birthplace", *FLOW), ("draw", *FLOW)])
-@pytest.mark.parametrize("options", [*ACCOUNTS, *OTHERS])
+@pytest.mark.parametrize("options", ACCOUNTS)
 def test_flows_summed_over_birthplaces(options, prior):
     inputs = rounds(6)
-    if options in OTHERS:
-        del inputs["births"], inputs["deaths"]
-        if prior:
-            return  # they read none
-        every, summed = (
-            mp.flows_from_stocks(**inputs, **options, by_birthplace=whether)
-            for whether in (True, False)
-        )
-        xr.testing.assert_identical(summed, every)
-        assert "birthplace" not in summed["flows"].dims
-        return
     if prior:
         labels = dict.fromkeys(prior, PLACES) | ({"draw": [1, 2]} if "draw" in prior else {})
         sizes = [len(labels[dim]) for dim in prior]
