@@ -172,8 +172,8 @@ def births_between(
     Returns
     -------
     DataArray (..., [age])
-        Births of the interval (persons), as ``births=`` of :func:`net_migration` takes them,
-        with the scalar coordinate ``period_width``.
+        Births of the interval (persons per period), as ``births=`` of :func:`net_migration`
+        takes them, with the scalar coordinate ``period_width``.
 
     Raises
     ------

@@ -173,7 +173,12 @@ def summarise(
     Notes
     -----
     Inside the estimator arithmetic of arrays whose labels differ is an error
-    (``xr.set_options(arithmetic_join="exact")``).
+    (``xr.set_options(arithmetic_join="exact")``). Moments of blocks of draws are merged.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), Algorithms for computing the sample variance: analysis and
+    recommendations, *The American Statistician* 37, 242-247.
 
     Examples
     --------

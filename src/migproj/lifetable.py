@@ -208,6 +208,10 @@ def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
     The rate of the open-ended group is that of the table's stationary population, which gives
     back the table. It is not that observed from `age` on, where the ages differ from stationary.
 
+    References
+    ----------
+    Preston, Heuveline & Guillot (2001), *Demography*, ch. 3 (the open-ended interval).
+
     Examples
     --------
     >>> import migproj as mp, numpy as np, xarray as xr

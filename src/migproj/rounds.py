@@ -65,6 +65,10 @@ def net_migration_rounds(
     DataQualityWarning
         As :func:`net_migration`, once for each interval (and each length it has).
 
+    References
+    ----------
+    See :func:`net_migration`.
+
     Examples
     --------
     >>> import migproj as mp, numpy as np, xarray as xr
