@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, dated_as
 from migproj._checks import (
     as_number,
     check_dims,
@@ -288,7 +288,7 @@ def flows_from_net(
             f"{off:g}{_cells(fault)}; give prior numbers above 0 where people can move"
         )
     flows = flows.assign_coords(dict.fromkeys(FLOW, net["country"].values))
-    return xr.Dataset({"flows": flows, "iterations": times, "margin_error": error})
+    return dated_as(xr.Dataset({"flows": flows, "iterations": times, "margin_error": error}), net)
 
 
 def _cells(flags: xr.DataArray) -> str:

@@ -251,6 +251,8 @@ def flow_components(
         check_labels_of("flows", flows, dim, "expected", expected, "country", mend)
     shared = [dim for dim in flows.dims if dim in expected.dims]
     check_labels_match({"flows": flows, "expected": expected}, shared)
+    # The instant or interval of the result is that of the flows.
+    expected = expected.drop_vars(["time", "date", "period", "period_width"], errors="ignore")
     years = _years(flows, interval)
     into = flows.sum("origin", skipna=False).rename(destination="country")
     out = flows.sum("destination", skipna=False).rename(origin="country")

@@ -113,8 +113,10 @@ def lines_of(name: str, array: xr.DataArray, along: str) -> list[tuple[str | Non
 
 
 def label_of(value: Any) -> str:
-    """A label in print: 1991, not 1991.0."""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    """A label in print: 1991 and 2010.5, not 1991.0 and 2010.49589."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
 
 
 def style_of(line: int) -> dict[str, Any]:
