@@ -468,7 +468,7 @@ def test_coverage_by_country():
     assert (made["coverage_adjustment"].sel(country="032x") == 0).all()
     with says(mp.AlignmentError, "coverage: dim 'country'", "another order"):
         mp.census.round(known(), coverage=factor[::-1])
-    with says(mp.SchemaError, "factor: expected true over enumerated"):
+    with says(mp.SchemaError, "coverage: expected true over enumerated"):
         mp.census.round(known(), coverage=0.0)
 
 
@@ -576,7 +576,7 @@ def of_records():
         codes={"sex": {1: "male", 2: "female"}},
         unknown={"sex": [9], "age": [999]},
         ages=["0", "1-14", "15-64", "65+"],
-        date="2010-07-01",
+        time="2010-07-01",
     )
 
 

@@ -98,6 +98,10 @@ def test_wrong_flows_by_age_are_told():
         mp.flows_by_age(net + 1.0, flows)
     with says(mp.SchemaError, "net: over ages", "country=A", "keep='net'"):
         mp.flows_by_age(net, flows * 2, keep="both")
+    with says(mp.SchemaError, "schedule: expected a share above 0 by 'sex' and 'age'", "got 0"):
+        mp.flows_by_age(net, flows, 0 * abs(net).sum("country"))
+    with says(mp.SchemaError, "net: expected net migration other than 0", "give a schedule"):
+        mp.flows_by_age(0 * net, flows)
     with says(mp.SchemaError, "keep", "'all'"):
         mp.flows_by_age(net, flows, keep="all")
     with says(mp.AlignmentError, "flows", "'destination'", "'D'"):

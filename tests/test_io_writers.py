@@ -250,6 +250,8 @@ def test_excel_refuses(tmp_path, monkeypatch):
     for name in ("a" * 32, "a/b", ""):
         with says("names of sheets of 1 to 31 characters"):
             mp.io.write_excel({name: array}, tmp_path / "t.xlsx")
+    with pytest.raises(FileNotFoundError, match="path: there is no folder"):
+        mp.io.write_excel(array, tmp_path / "no" / "t.xlsx")
     with says("names of sheets that differ", "'a'"):
         mp.io.write_excel({"a": array, "A": array}, tmp_path / "t.xlsx")
     with says("expected one table or more"):

@@ -119,3 +119,10 @@ def test_age_quality_of_what_is_no_report(people):
     many = xr.concat([report, report], xr.DataArray([1, 2], dims="round", name="round"))
     with pytest.raises(mp.SchemaError, match="one dim besides 'sex'.*isel"):
         age_quality(many)
+
+
+def test_what_is_no_axes(net):
+    figure = pyplot.figure()
+    for odd in (figure, figure.subplots(2), "x"):
+        with pytest.raises(mp.SchemaError, match="ax: expected one matplotlib Axes, got"):
+            age_profile(net, ax=odd)

@@ -119,12 +119,17 @@ def distribute_migration(
         weights = schedule * population.drop_vars("age_width", errors="ignore")
     _check_match(arrays)
     weights = weights.astype(np.float64)
-    over = ["age"] if "sex" in amount.dims or "sex" not in weights.dims else ["sex", "age"]
+    over = _shared_over(amount, weights)
     if population is None:
         check_shares("schedule", weights, over)
     whole = weights.sum(over, skipna=False)
     _check_somebody(whole)
     return _named(amount * (weights / whole), schedule, "migration")
+
+
+def _shared_over(amount: xr.DataArray, weights: xr.DataArray) -> list[str]:
+    """Over which dims an amount is shared out."""
+    return ["age"] if "sex" in amount.dims or "sex" not in weights.dims else ["sex", "age"]
 
 
 def distribute_flows(
@@ -192,6 +197,9 @@ def distribute_flows(
         check_dims(name, flow, "age")
         check_weights(name, flow, "shares or rates")
     _check_match({**given, "inflow": inflow, "outflow": outflow})
+    check_shares("inflow", inflow, _shared_over(given["arrivals"], inflow))
+    if population is None:
+        check_shares("outflow", outflow, _shared_over(given["departures"], outflow))
     come = distribute_migration(given["arrivals"], inflow)
     leave = distribute_migration(given["departures"], outflow, population=population)
     found = {"in_migrants": come, "out_migrants": leave, "net_migration": come - leave}

@@ -318,8 +318,16 @@ def _core_dims(
     check_dims("table", table)
     check_weights("table", table, "numbers")
     given: Any = margins
-    if isinstance(given, xr.DataArray) or not len(given):
-        raise SchemaError("margins: expected a list of totals, [by_origin, by_destination]")
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+        raise SchemaError(
+            "margins: expected a list of totals, [by_origin, by_destination], got "
+            + ("an empty one" if isinstance(given, Sequence) and not given else repr(given)[:60])
+        )
+    if not isinstance(blocks, Mapping):
+        raise SchemaError(
+            "blocks: expected a mapping of the name of a dim to the labels of cells, "
+            f"{{'kind': labels}}, got {type(blocks).__name__}"
+        )
     named = {f"margins[{k}]": margin for k, margin in enumerate(margins)}
     for name, margin in named.items():
         check_dims(name, margin)

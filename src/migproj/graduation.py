@@ -206,6 +206,8 @@ def graduate_ages(
     """
     if method not in _METHODS:
         raise SchemaError(f"method: expected one of {list(_METHODS)}, got {method!r}")
+    if method != "pclm" and not (isinstance(penalty, str) and penalty == "bic"):
+        raise SchemaError(f"penalty: method {method!r} does not read it; leave it out")
     check_dims("population", population, "age")
     check_counts("population", population)
     groups = groups_of(population, "population")

@@ -52,6 +52,8 @@ def write_excel(
     SchemaError
         If a name is not one of a sheet (of 31 characters, without brackets, colon, slashes, * and
         ?), two are the same, or a table has more rows or columns than a sheet.
+    FileNotFoundError
+        If there is no such folder.
     ImportError
         Without openpyxl.
 
@@ -65,6 +67,9 @@ def write_excel(
     [['age', 'age_group', 'male'], [0, '0-4', 77135]]
     """
     openpyxl = require("openpyxl", "mp.io.write_excel")
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"path: there is no folder {file.parent}; make it first")
     sheets = _sheets(tables)
     book = openpyxl.Workbook(write_only=True)
     for name, array in sheets.items():
@@ -76,7 +81,6 @@ def write_excel(
         sheet.append([])
         for row in _rows(array, name):
             sheet.append(row)
-    file = Path(path)
     book.save(file)
     return file
 

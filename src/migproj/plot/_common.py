@@ -148,6 +148,11 @@ def title_of(array: xr.DataArray) -> str:
 def axes_or_new(ax: Axes | None) -> Axes:
     """The axes given, or those of a new figure."""
     if ax is not None:
+        if not hasattr(ax, "get_window_extent") or not hasattr(ax, "plot"):
+            raise SchemaError(
+                f"ax: expected one matplotlib Axes, got {type(ax).__name__}; "
+                "figure, ax = pyplot.subplots() makes one"
+            )
         return ax
     from matplotlib import pyplot
 
