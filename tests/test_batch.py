@@ -173,7 +173,7 @@ def test_a_store_of_something_else_is_refused(job, tmp_path):
         (
             "[inputs]",
             "[optons]\n[inputs]",
-            r"\.toml: optons: is none of the keys \[.*\]; did you mean 'options'\?",
+            r"\.toml: optons: is none of the keys \[.*\]; did you mean 'options';",
         ),
         (
             "sex_ratio_at_birth = 1.05",

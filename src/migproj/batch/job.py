@@ -336,7 +336,7 @@ def _text(fault: Any, part: type[_Part] | None) -> str:
     if kind == "extra_forbidden" and part is not None:
         keys = list(part.model_fields)
         near = get_close_matches(str(fault["loc"][-1]), keys, 1)
-        return f"is none of the keys {keys}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"is none of the keys {keys}" + (f"; did you mean {near[0]!r}" if near else "")
     if kind == "union_tag_invalid":
         return f"task: expected one of {list(_TASKS)}, got {more['tag']!r}"
     if kind == "union_tag_not_found":
