@@ -169,10 +169,31 @@ def test_a_store_of_something_else_is_refused(job, tmp_path):
     [
         ('task = "project_population"', 'task = "project"', "task.*'project_population'"),
         ("[inputs]", "[inputs", "is not TOML"),
-        ("[inputs]", "[inputs]\nfertilty = {value = 1.0}", "inputs.fertilty: Extra inputs"),
+        ('task = "project_population"', "", "task: is missing; expected one of .'project_pop"),
+        (
+            "[inputs]",
+            "[optons]\n[inputs]",
+            r"\.toml: optons: is none of the keys \[.*\]; did you mean 'options';",
+        ),
+        (
+            "sex_ratio_at_birth = 1.05",
+            "sex_ratio_at_birth = 'x'",
+            r"inputs.sex_ratio_at_birth: expected a number or a table of keys, .*, got 'x'|"
+            r"inputs.sex_ratio_at_birth: expected a table of keys, .* or a number, got 'x'",
+        ),
+        (
+            'population = { file = "world.nc" }',
+            'population = { fil = "world.nc" }',
+            "inputs.population.fil: is none of the keys .'file'.*did you mean 'file'",
+        ),
+        (
+            "[inputs]",
+            "[inputs]\nfertilty = {value = 1.0}",
+            "inputs.fertilty: is none of the keys .*did you mean 'fertility'",
+        ),
         ('migration = { file = "world.nc" }', "", "no input"),
         ('survival = { file = "world.nc" }', "", "one of survival, mx and life_table, got none"),
-        ('population = { file = "world.nc" }', "", "inputs.population: Field required"),
+        ('population = { file = "world.nc" }', "", "inputs.population: is missing"),
         ('{ file = "world.nc" }', '{ file = "other.nc" }', "other.nc: there is no such file"),
         ('{ file = "world.nc" }', "{ }", "expected either file or value"),
         (
@@ -195,13 +216,13 @@ def test_a_store_of_something_else_is_refused(job, tmp_path):
             'survival = { file = "world.nc", rename = { land = "country" } }',
             "rename: expected dims or coordinates",
         ),
-        ("seed = 1", "seed = -1", "draws.seed: .*greater than or equal to 0, got -1"),
+        ("seed = 1", "seed = -1", "draws.seed: expected a number of 0 or more, got -1"),
         ("[draws]\ncount = 4\nseed = 1", "", r"inputs.fertility.spread needs \[draws\]"),
         ('"lognorm"', '"lognormal"', "continuous distribution of scipy.stats"),
         ("s = 0.1", "sigma = 0.1", r"parameters \{'sigma': 0.1\} are not those of scipy.stats"),
         ("s = 0.1", "s = -0.1", "parameters that scipy.stats.lognorm allows"),
         ('by = ["country"]', 'by = ["land"]', "by: expected dims of the input with labels"),
-        ("draw = 3", "draw = 0", "chunks.draw: .*greater than 0"),
+        ("draw = 3", "draw = 0", "chunks.draw: expected a number above 0, got 0"),
         ("draw = 3", "draw = 3\n[output]\nquantiles = [0.5]", "chunks.draw: with quantiles"),
         ("draw = 3", "draw = 3\n[output]\nkeep = ['people']", "keep: expected some of"),
         ("[inputs]", "[inputs]", ""),
@@ -590,3 +611,9 @@ def test_calls_of_the_library_on_dask_chunks(tmp_path):
     assert lazy["population"].chunksizes["country"] == (2, 2, 1)
     for name, array in eager.data_vars.items():
         np.testing.assert_array_equal(lazy[name].compute(scheduler="threads").values, array.values)
+
+
+@pytest.mark.parametrize("odd", [{"task": "net_migration"}, 3, None])
+def test_a_job_is_a_file(odd):
+    with pytest.raises(mp.SchemaError, match="job: expected the path of a job file, got"):
+        mp.batch.run(odd)

@@ -76,7 +76,7 @@ def says(*parts):
 
 def test_figures_are_those_of_the_women():
     frame = people()
-    table = mp.census.children_ever_born(frame, **OPTIONS, date="2010-10-27")
+    table = mp.census.children_ever_born(frame, **OPTIONS, time="2010-10-27")
     want = plain(frame)
     assert table["women"].dims == ("birthplace", "age")
     assert table["birthplace"].values.tolist() == PLACES

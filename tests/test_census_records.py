@@ -170,8 +170,8 @@ def test_ages_as_wanted(frame):
 
 def test_tables_go_straight_into_net_migration(frame):
     known = frame[(frame["SEX"] != 9) & (frame["AGE"] != 999)]
-    start = tabulate(known, date=2000)["population"]
-    end = tabulate(known.assign(PERWT=known["PERWT"] * 1.5), date=2005)["population"]
+    start = tabulate(known, time=2000)["population"]
+    end = tabulate(known.assign(PERWT=known["PERWT"] * 1.5), time=2005)["population"]
     assert float(start["time"]) == 2000.0
     result = mp.net_migration(start, end, xr.ones_like(start.drop_vars("time")), children="none")
     assert result["net_migration"].sel(age=slice(5, None)).notnull().all()

@@ -468,7 +468,7 @@ def test_coverage_by_country():
     assert (made["coverage_adjustment"].sel(country="032x") == 0).all()
     with says(mp.AlignmentError, "coverage: dim 'country'", "another order"):
         mp.census.round(known(), coverage=factor[::-1])
-    with says(mp.SchemaError, "factor: expected true over enumerated"):
+    with says(mp.SchemaError, "coverage: expected true over enumerated"):
         mp.census.round(known(), coverage=0.0)
 
 
@@ -570,3 +570,60 @@ def test_two_tables_to_net_migration():
     assert float(result["period_width"]) == 5
     by_hand = end.sel(age=5).values - 0.99 * start.sel(age=0).values
     np.testing.assert_allclose(result["net_migration"].sel(age=5).values, by_hand, rtol=ROUNDING)
+
+
+# --- a table of records
+
+
+def of_records():
+    """What `tabulate` makes: people of unknown age, sex and birthplace apart."""
+    pytest.importorskip("duckdb")
+    records = pd.DataFrame(
+        {
+            "birthplace": ["BOL", "BOL", "BOL", "CHL", "CHL", "CHL", None, "BOL"],
+            "sex": [1, 2, 2, 1, 2, 1, 2, 9],
+            "age": [3, 20, 999, 40, 70, 999, 20, 20],
+            "weight": [10.0, 20, 2, 30, 40, 3, 5, 1],
+        }
+    )
+    return mp.census.tabulate(
+        records,
+        by=["birthplace", "sex", "age"],
+        weight="weight",
+        codes={"sex": {1: "male", 2: "female"}},
+        unknown={"sex": [9], "age": [999]},
+        ages=["0", "1-14", "15-64", "65+"],
+        time="2010-07-01",
+    )
+
+
+def test_a_table_of_records_is_a_table():
+    table = of_records()
+    made = mp.census.round(table, **BOTH, distribute_birthplace=["unknown"])
+    people = made["population"]
+    assert float(people.sum()) == pytest.approx(111, rel=ROUNDING)
+    assert float(made["unknown_age_distributed"].sum()) == 5
+    assert people["sex"].values.tolist() == ["female", "male"]
+    assert people["age_width"].values.tolist() == [1, 14, 50, np.inf]
+    assert float(people["time"]) == float(table["time"])
+    chile = people.sel(birthplace="CHL", sex="male", age=15)
+    assert float(chile) == pytest.approx(33, rel=ROUNDING)
+
+
+def test_a_table_of_records_by_one_label_of_a_dim():
+    table = of_records().sel(sex=["female"], birthplace="BOL").drop_vars("time")
+    made = mp.census.round(table, unknown_age="pro rata", time=2000)
+    assert dict(made["population"].sizes) == {"birthplace": 1, "sex": 1, "age": 4}
+    assert made["population"].sel(age=15).item() == pytest.approx(22, rel=ROUNDING)
+
+
+def test_a_table_of_records_without_ages_or_with_another_date():
+    table = of_records()
+    with says(mp.SchemaError, "table: expected of a Dataset the variable 'population' by age"):
+        mp.census.round(table.sum("age"))
+    with says(mp.SchemaError, "time: the table has its own, 2010.5; leave time= out"):
+        mp.census.round(table, **BOTH, time=2000)
+    with says(mp.SchemaError, "got DataArray; pandas"):
+        mp.census.round(table["population"])
+    with says(mp.SchemaError, "unknown"):
+        mp.census.round(table)

@@ -45,10 +45,10 @@ def test_coverage_of_rounds(counted):
 
 
 def test_wrong_coverage(counted):
-    with pytest.raises(mp.SchemaError, match=r"factor: expected true over enumerated.*draw=1"):
+    with pytest.raises(mp.SchemaError, match=r"coverage: expected true over enumerated.*draw=1"):
         mp.correct_coverage(counted, FACTORS - [0.0, 1.05])
     by_country = xr.DataArray([1.0, 1.1], dims="country", coords={"country": ["ARG", "CHL"]})
-    with pytest.raises(mp.AlignmentError, match=r"factor: dim 'country'.*missing: \['BOL'\]"):
+    with pytest.raises(mp.AlignmentError, match=r"coverage: dim 'country'.*missing: \['BOL'\]"):
         mp.correct_coverage(counted, by_country)
     with pytest.raises(mp.SchemaError, match=r"population: expected an xarray.DataArray"):
         mp.correct_coverage([1.0], 1.0)

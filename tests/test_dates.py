@@ -5,6 +5,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import migproj as mp
 
@@ -62,3 +63,67 @@ def test_reversed_dates():
         mp.IntervalError, match=r"end \(1960\) must come after start \(1970\).*swap"
     ):
         mp.interval_years(1970, 1960)
+
+
+OWN = {
+    "time": 2000.5,
+    "period": 1990.5,
+    "period_width": 10.0,
+    "date": ("country", [2000.5, 2001.0]),
+}
+
+
+def dated(array):
+    return array.assign_coords(country=["ARG", "BOL"], **OWN)
+
+
+def rates():
+    e0 = xr.DataArray([60.0, 70.0], dims="country", coords={"country": ["ARG", "BOL"]})
+    return dated(mp.model_life_table("west", e0=e0, sex="female"))
+
+
+def people():
+    return dated(xr.DataArray(np.full((2, 17), 9.0), dims=("country", "age"))).assign_coords(
+        mp.age_coords(range(0, 85, 5))
+    )
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        *(
+            lambda method=method: mp.graduate_ages(people(), method=method)
+            for method in ("monotone", "pchip", "uniform", "sprague", "beers", "grabill", "pclm")
+        ),
+        lambda: mp.graduate_ages(people(), method="uniform", ages=[0, 15, 80]),
+        lambda: mp.smooth_ages(people(), method="un"),
+        lambda: mp.extend_mortality(rates()),
+        lambda: mp.life_table(rates()),
+        lambda: mp.close_life_table(mp.life_table(rates()), 85),
+        lambda: mp.single_year_life_table(mp.life_table(rates())),
+        lambda: mp.death_rates(qx=mp.life_table(rates())["qx"]),
+    ],
+)
+def test_what_tells_of_an_instant_in_another_way_keeps_it(made):
+    result = made()
+    for name, value in OWN.items():
+        expected = value[1] if isinstance(value, tuple) else value
+        assert result[name].values.tolist() == expected
+        assert result[name].dims == (("country",) if name == "date" else ())
+
+
+def test_graduated_rounds_know_their_interval():
+    one = people().drop_vars(["period", "period_width", "date"])
+    rounds = [mp.graduate_ages(one.assign_coords(time=t), method="sprague") for t in (2000, 2005)]
+    net = mp.net_migration(*rounds, mp.life_table(rates()), children="none")
+    assert float(net["period_width"]) == 5
+
+
+@pytest.mark.parametrize("method", ["entropy", "least-change", "fewest-movers"])
+def test_flows_are_of_the_period_of_net_migration(method):
+    net = xr.DataArray([-4.0, 4.0], dims="country")
+    net = net.assign_coords(country=["A", "B"], period=1990.0, period_width=5.0)
+    prior = xr.DataArray([[0.0, 9], [6, 0]], dims=("origin", "destination"))
+    prior = prior.assign_coords(origin=["A", "B"], destination=["A", "B"], period=1980.0)
+    made = mp.flows_from_net(net, prior, method=method)
+    assert (float(made["period"]), float(made["period_width"])) == (1990.0, 5.0)

@@ -340,3 +340,13 @@ def test_groups_that_do_not_fit():
     ):
         with pytest.raises(mp.SchemaError, match=message):
             mp.regroup_schedule(shares, ages, **options)
+
+
+def test_flows_name_the_schedule_that_is_no_share():
+    rng = np.random.default_rng(3)
+    good = shares(rng, "sex", "age", over="age")
+    good = good / good.sum()
+    with pytest.raises(mp.SchemaError, match=r"inflow: expected shares that sum to 1.*inflow\.sum"):
+        mp.distribute_flows(9.0, 8.0, 2 * good, good)
+    with pytest.raises(mp.SchemaError, match="outflow: expected shares that sum to 1"):
+        mp.distribute_flows(9.0, 8.0, good, 2 * good)

@@ -117,6 +117,11 @@ def test_margins_that_cannot_be_met():
         mp.fit_margins(table, [margins[0].where(margins[0]["origin"] != "CHL", -1.0)])
     with says(mp.SchemaError, "table: expected numbers of 0 or more"):
         mp.fit_margins(-table, margins)
+    for odd in ("x", None, {"origin": 3.0}):
+        with says(mp.SchemaError, "margins: expected a list of totals", "got"):
+            mp.fit_margins(table, odd)
+    with says(mp.SchemaError, "blocks: expected a mapping", "got str"):
+        mp.fit_margins(table, [table.sum("origin")], blocks="x")
     with says(mp.SchemaError, "margins: expected a list"):
         mp.fit_margins(table, margins[0])
     with says(mp.AlignmentError, r"margins\[0\]: dim 'origin'", "another order"):

@@ -134,6 +134,10 @@ def test_wrong_flows_by_age_are_told():
         mp.flows_by_age(net.sum("sex"), flows.expand_dims(sex=SEXES))
     with says(mp.SchemaError, "flows: the dim 'age'", "sum"):
         mp.flows_by_age(net, flows.expand_dims(age=net["age"].values))
+    with says(mp.SchemaError, "schedule: expected a share above 0 by 'sex' and 'age'", "got 0"):
+        mp.flows_by_age(net, flows, 0 * abs(net).sum("country"))
+    with says(mp.SchemaError, "net: expected net migration other than 0", "give a schedule"):
+        mp.flows_by_age(0 * net, flows)
     with says(mp.SchemaError, "keep", "'all'"):
         mp.flows_by_age(net, flows, keep="all")
     with says(mp.AlignmentError, "flows", "'destination'", "'D'"):
@@ -165,12 +169,15 @@ def test_stocks_roll_forth_and_back(seed):
     start, end = stocks(seed), stocks(seed + 1)
     end = end * (start.sum() / end.sum())
     deaths = 0.1 * start.sum("birthplace")
-    births = 0.1 * start.sum("birthplace")
+    births = 0.01 * start.sum("birthplace")  # fewer than natives
     account = mp.flows_from_stocks(start, end, births=births, deaths=deaths, system="open")
     gone = account["deaths"] + account["to_outside"]
     come = account["births"] + account["from_outside"]
     expected = start - gone
-    parts = mp.flow_components(account["flows"], expected, interval=10)
+    expected = expected.assign_coords(time=2000.0)
+    parts = mp.flow_components(account["flows"].assign_coords(period=2000.0), expected, interval=10)
+    assert "time" not in parts.coords
+    assert float(parts["period"]) == 2000
     near(expected + parts["net_migration"] + come, end, end)
     survival = expected / start
     rolled = mp.project_stocks(

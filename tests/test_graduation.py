@@ -200,3 +200,9 @@ def test_wrong():
         mp.graduate_ages(counts.isel(age=[-2, -1]))
     with says(mp.SchemaError, "ages: expected groups from 0"):
         mp.graduate_ages(counts, ages=[5, 80])
+
+
+def test_a_penalty_that_nobody_reads():
+    counts = xr.DataArray(np.full(8, 9.0), dims="age", coords=mp.age_coords(range(0, 40, 5)))
+    with pytest.raises(mp.SchemaError, match="penalty: method 'sprague' does not read it"):
+        mp.graduate_ages(counts, method="sprague", penalty=3.0)

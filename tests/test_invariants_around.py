@@ -175,7 +175,7 @@ CASES = {
     "correct_coverage": Case(
         lambda rng, labels: {
             "population": people(rng, labels, FIVE),
-            "factor": drawn(rng, 1.0, 1.1, country=labels),
+            "coverage": drawn(rng, 1.0, 1.1, country=labels),
         },
         mp.correct_coverage,
     ),

@@ -232,11 +232,26 @@ def test_excel_of_several_tables(tmp_path):
     assert openpyxl.load_workbook(alone).sheetnames == ["x"]
 
 
+def test_excel_of_a_life_table(tmp_path):
+    """Sheets are told apart by more than capitals: lx and Lx are two."""
+    life = mp.life_table(mp.model_life_table("west", e0=60.0, sex="female"))
+    names = ["mx", "ax", "qx", "lx", "dx", "Lx (2)", "Tx", "ex"]
+    for tables, before in ((life, ""), ({"now": life, "then": life}, "now ")):
+        file = mp.io.write_excel(tables, tmp_path / "life.xlsx")
+        book = openpyxl.load_workbook(file)
+        assert book.sheetnames[:8] == [before + name for name in names]
+        assert book[before + "Lx (2)"]["A1"].value == VARIABLES["Lx"].meaning
+        first = book[before + "Lx (2)"]["C5"].value
+        assert first == pytest.approx(float(life["Lx"][0]), rel=1e-15)
+
+
 def test_excel_refuses(tmp_path, monkeypatch):
     array = table()["population"]
     for name in ("a" * 32, "a/b", ""):
         with says("names of sheets of 1 to 31 characters"):
             mp.io.write_excel({name: array}, tmp_path / "t.xlsx")
+    with pytest.raises(FileNotFoundError, match="path: there is no folder"):
+        mp.io.write_excel(array, tmp_path / "no" / "t.xlsx")
     with says("names of sheets that differ", "'a'"):
         mp.io.write_excel({"a": array, "A": array}, tmp_path / "t.xlsx")
     with says("expected one table or more"):

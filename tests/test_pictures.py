@@ -148,6 +148,12 @@ def test_another_round_is_outlined(alabama):
     named = mp.plot.pyramid(*alabama, labels=["now", "then"])
     assert [text.get_text() for text in named.get_legend().get_texts()] == ["now", "then"]
     assert mp.plot.pyramid(*alabama, add_legend=False).get_legend() is None
+    day = [
+        each.assign_coords(time=mp.decimal_year(f"{y}-07-01"))
+        for each, y in zip(alabama, (1970, 1960), strict=True)
+    ]
+    texts = mp.plot.pyramid(*day).get_legend().get_texts()
+    assert [text.get_text() for text in texts] == ["1970.5", "1960.5"]
 
 
 @pytest.mark.parametrize("levels", [[0.1, 0.5, 0.9], [0.9, 0.1], [0.05, 0.25, 0.5, 0.75, 0.95]])

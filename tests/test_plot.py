@@ -128,3 +128,10 @@ def test_without_matplotlib_the_extra_is_named(net, monkeypatch):
     monkeypatch.delattr(mpl, "pyplot")
     with pytest.raises(ImportError, match=r"pip install 'migproj\[plot\]'"):
         age_profile(net)
+
+
+def test_what_is_no_axes(net):
+    figure = pyplot.figure()
+    for odd in (figure, figure.subplots(2), "x"):
+        with pytest.raises(mp.SchemaError, match="ax: expected one matplotlib Axes, got"):
+            age_profile(net, ax=odd)

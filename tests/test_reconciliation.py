@@ -150,6 +150,8 @@ def test_totals_that_are_none():
     contrary = {"country": by_sex.sum("country") + 1, "sex": by_sex.sum("sex")}
     with says(mp.SchemaError, "margins: the totals contradict each other"):
         mp.reconcile_margins(by_sex, contrary)
+    with says(mp.SchemaError, "margins: expected a mapping of dims", "got list"):
+        mp.reconcile_margins(by_sex, [0.0])
     with says(mp.SchemaError, "margins: expected totals"):
         mp.reconcile_margins(by_sex, {})
     with says(mp.SchemaError, "expected totals by", "'country'"):

@@ -102,5 +102,7 @@ def test_wrong():
         mp.smooth_ages(counts, method="zigzag", youngest=42)
     with says(mp.SchemaError, "window", "from 2 to 16"):
         mp.smooth_ages(counts, method="moving-average", window=1)
+    with says(mp.SchemaError, "window", "from 2 to 16", "got 2.5"):
+        mp.smooth_ages(counts, method="moving-average", window=2.5)
     with says(mp.SchemaError, "population"):
         mp.smooth_ages(-counts, method="un")

@@ -1,8 +1,11 @@
 """The versions that are printed are those that are installed."""
 
 import io
+import re
 import sys
+import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import migproj as mp
 from migproj import versions
@@ -23,4 +26,7 @@ def test_all_that_is_used_is_named(capsys):
     mp.show_versions()
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names[:2] == ["python", "platform"]
-    assert {"migproj", "numpy", "scipy", "pandas", "xarray", "numba", "zarr", "dask"} <= set(names)
+    about = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extras = about["optional-dependencies"]
+    used = [*about["dependencies"], *(x for e in ("cli", "plot", "io", "batch") for x in extras[e])]
+    assert {"migproj", *(re.split(r"[\[>]", name)[0] for name in used)} <= set(names)

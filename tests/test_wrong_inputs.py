@@ -372,7 +372,7 @@ def test_interval_that_carries_no_group_onto_a_group():
 def test_survival_of_another_interval():
     with says(mp.IntervalError, "survival: made for 10 years, but 5 years"):
         estimate(survival=ratios().assign_coords(period_width=10.0))
-    with says(mp.IntervalError, "survival: made for \\[10.0\\] years", "5 years"):
+    with says(mp.IntervalError, "survival: made for \\[10.0\\] years", "5 years", "make ratios"):
         project(survival=ratios().assign_coords(period_width=10.0))
 
 
@@ -674,7 +674,7 @@ def test_rates_of_men_where_women_bear():
 
 def test_totals_of_another_interval():
     total = xr.DataArray([1e3, 2e3, 3e3], dims="country", coords={"country": COUNTRIES})
-    with says(mp.IntervalError, "migration: made for", "10.0", "5 years"):
+    with says(mp.IntervalError, "migration: made for", "10.0", "5 years", "bring it to one step"):
         project(migration=total.assign_coords(period_width=10.0), migration_schedule=ratios(1 / 34))
 
 

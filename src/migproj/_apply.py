@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,11 @@ from migproj.errors import SchemaError
 if TYPE_CHECKING:
     from migproj._jit import Kernel
 
-__all__ = ["Input", "Output", "Quantiles", "Stepwise", "apply"]
+__all__ = ["Input", "Output", "Quantiles", "Stepwise", "apply", "dated_as"]
 
 _Type: TypeAlias = type[np.float64] | type[np.int64]
 _Stored: TypeAlias = _Type | type[np.float32]
+_Labelled = TypeVar("_Labelled", xr.DataArray, xr.Dataset)
 
 #: Bytes of the draws that a run makes before they are sorted: about what the last cache holds.
 _RUN: Final = 2**24
@@ -183,6 +184,16 @@ def _own_only(item: Input, core: Set[str]) -> xr.DataArray:
             )
     scalars = [name for name in core if name in item.array.coords and name not in item.array.dims]
     return item.array.drop_vars(scalars) if scalars else item.array
+
+
+def dated_as(made: _Labelled, source: xr.DataArray | xr.Dataset) -> _Labelled:
+    """`made` with the instant or interval of the input that it tells of in another way."""
+    own = {
+        name: coord.drop_vars([other for other in coord.coords if other != name])
+        for name, coord in source.coords.items()
+        if name in _OWN and name not in source.dims and set(coord.dims) <= set(made.dims)
+    }
+    return made.assign_coords(own)
 
 
 def _batch_dims(inputs: Sequence[Input]) -> list[Hashable]:

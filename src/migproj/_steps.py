@@ -136,9 +136,16 @@ def check_step(name: str, array: xr.DataArray, steps: Steps) -> None:
     """`array` is for as many years as a step, if it says."""
     width = array.coords.get("period_width")
     if width is not None and (np.abs(width.values - steps.width) > 0.005).any():
+        mend = (
+            "make ratios for that interval"
+            if name == "survival"
+            else "bring it to one step (scale numbers of persons, not rates a year), "
+            "then .drop_vars(['period', 'period_width'])"
+        )
         raise IntervalError(
             f"{name}: made for {np.unique(width.values)[:5].tolist()} years, but each step is "
-            f"{steps.width:g} years, the width of the age groups"
+            f"{steps.width:g} years, the width of the age groups; {mend}, or give everything in "
+            "wider groups (mp.regroup_ages)"
         )
 
 

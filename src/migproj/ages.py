@@ -371,9 +371,11 @@ def unions(have: AgeGroups, want: AgeGroups, name: str) -> npt.NDArray[np.int64]
         )
     cut = [low for low in want.lower if low not in have.lower]
     if cut:
+        spans = zip(have.lower, have.upper, have.labels, strict=True)
+        split = [own for low, high, own in spans if any(low < bound < high for bound in cut)]
         raise SchemaError(
             f"ages: the bound(s) {cut[:5]} fall inside groups of {name} "
-            f"({', '.join(have.labels[:8])}, ...); expected unions of its groups"
+            f"({', '.join(split[:5])}); expected unions of its groups"
         )
     return np.array([*(have.lower.index(low) for low in want.lower), len(have)], dtype=np.int64)
 

@@ -32,20 +32,20 @@ _CLOSE: Final = 1e-9
 _ROUNDING: Final = 1e-14
 
 
-def correct_coverage(population: xr.DataArray, factor: float | xr.DataArray) -> xr.DataArray:
+def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -> xr.DataArray:
     """Counts corrected for under- or over-enumeration.
 
     Parameters
     ----------
     population : DataArray (...)
         Persons enumerated, or births registered.
-    factor : float or DataArray (...)
+    coverage : float or DataArray (...)
         True over enumerated (1): above 1 for an undercount. Any dims, ``draw`` among them.
 
     Returns
     -------
     DataArray (...)
-        `population` times `factor`, in its units, with the attribute ``coverage``, by which
+        `population` times `coverage`, in its units, with the attribute ``coverage``, by which
         :func:`net_migration` refuses it together with the ratios of two uncorrected censuses.
 
     Raises
@@ -69,15 +69,15 @@ def correct_coverage(population: xr.DataArray, factor: float | xr.DataArray) -> 
     """
     check_dims("population", population)
     check_counts("population", population, people=False)
-    factors = as_number("factor", factor)
-    check_numbers("factor", factors)
+    factors = as_number("coverage", coverage)
+    check_numbers("coverage", factors)
     if factors.chunks is None and (odd := factors.values <= 0).any():
         raise SchemaError(
-            f"factor: expected true over enumerated, above 0 and near 1, got "
+            "coverage: expected true over enumerated, above 0 and near 1, got "
             f"{float(factors.values[odd][0]):g} ({'; '.join(where(factors, odd))}); a distribution "
             "of it must not reach 0"
         )
-    return _product("population", population, "factor", factors).assign_attrs(CORRECTED)
+    return _product("population", population, "coverage", factors).assign_attrs(CORRECTED)
 
 
 def _product(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> xr.DataArray:

@@ -120,12 +120,17 @@ def distribute_migration(
         weights = schedule * people
     _check_match(arrays)
     weights = weights.astype(np.float64)
-    over = ["age"] if "sex" in amount.dims or "sex" not in weights.dims else ["sex", "age"]
+    over = _shared_over(amount, weights)
     if population is None:
         check_shares("schedule", weights, over)
     whole = weights.sum(over, skipna=False)
     _check_somebody(whole)
     return _named(amount * (weights / whole), schedule, "migration")
+
+
+def _shared_over(amount: xr.DataArray, weights: xr.DataArray) -> list[str]:
+    """Over which dims an amount is shared out."""
+    return ["age"] if "sex" in amount.dims or "sex" not in weights.dims else ["sex", "age"]
 
 
 def distribute_flows(
@@ -194,6 +199,9 @@ def distribute_flows(
         check_weights(name, flow, "shares or rates")
     inputs = {**given, "inflow": inflow, "outflow": outflow}
     _check_match(inputs if population is None else {**inputs, "population": population})
+    check_shares("inflow", inflow, _shared_over(given["arrivals"], inflow))
+    if population is None:
+        check_shares("outflow", outflow, _shared_over(given["departures"], outflow))
     come = distribute_migration(given["arrivals"], inflow)
     leave = distribute_migration(given["departures"], outflow, population=population)
     found = {"in_migrants": come, "out_migrants": leave, "net_migration": come - leave}

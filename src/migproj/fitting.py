@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, dated_as
 from migproj._checks import (
     as_number,
     check_dims,
@@ -278,7 +278,7 @@ def flows_from_net(
         )
     _check_found(net, fault, place, error, method != _FEWEST)
     flows = flows.assign_coords(dict.fromkeys(FLOW, net["country"].values))
-    return xr.Dataset({"flows": flows, "iterations": times, "margin_error": error})
+    return dated_as(xr.Dataset({"flows": flows, "iterations": times, "margin_error": error}), net)
 
 
 def _cells(flags: xr.DataArray) -> str:
@@ -328,8 +328,16 @@ def _core_dims(
     check_dims("table", table)
     check_weights("table", table, "numbers")
     given: Any = margins
-    if isinstance(given, xr.DataArray) or not len(given):
-        raise SchemaError("margins: expected a list of totals, [by_origin, by_destination]")
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+        raise SchemaError(
+            "margins: expected a list of totals, [by_origin, by_destination], got "
+            + ("an empty one" if isinstance(given, Sequence) and not given else repr(given)[:60])
+        )
+    if not isinstance(blocks, Mapping):
+        raise SchemaError(
+            "blocks: expected a mapping of the name of a dim to the labels of cells, "
+            f"{{'kind': labels}}, got {type(blocks).__name__}"
+        )
     named = {f"margins[{k}]": margin for k, margin in enumerate(margins)}
     for name, margin in named.items():
         check_dims(name, margin)

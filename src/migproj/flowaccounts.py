@@ -68,8 +68,9 @@ def flows_by_age(
     Raises
     ------
     SchemaError
-        If dims or values are not what is described here, net migration does not add up to 0
-        over countries, or, with "both", not to that of the flows over ages.
+        If dims or values are not what is described here, the schedule (or net migration without
+        one) is 0 throughout, net migration does not add up to 0 over countries, or, with "both",
+        not to that of the flows over ages.
     AlignmentError
         If labels differ.
 
@@ -124,6 +125,7 @@ def flows_by_age(
         check_dims("schedule", schedule, *cells)
         check_weights("schedule", schedule, "shares")
         check_labels_match({"net": net, "schedule": schedule, "flows": flows}, schedule.dims)
+    _check_somebody("net" if schedule is None else "schedule", shares, cells)
     shares = shares / shares.sum(cells, skipna=False)
     if keep == "both":
         _check_agree(net, flows, cells, tolerance)
@@ -135,6 +137,18 @@ def flows_by_age(
     made["iterations"] = made["iterations"].max(over)
     made["margin_error"] = made["margin_error"].max(over, skipna=False)
     return made.assign_coords({name: c for name, c in net.coords.items() if set(c.dims) <= {"age"}})
+
+
+def _check_somebody(name: str, shares: xr.DataArray, cells: Sequence[str]) -> None:
+    nobody = shares.sum(cells, skipna=False) == 0
+    if nobody.chunks is None and bool(nobody.any()):
+        at = f" ({'; '.join(where(nobody, nobody.values))})" if nobody.ndim else ""
+        what = "net migration other than 0 somewhere" if name == "net" else "a share above 0"
+        mend = "; give a schedule" if name == "net" else ""
+        raise SchemaError(
+            f"{name}: expected {what} by {' and '.join(map(repr, cells))}, got 0 alone{at}, from "
+            f"which no ages of flows follow{mend}"
+        )
 
 
 def _both(
@@ -262,6 +276,8 @@ def flow_components(
     check_same_dims("flows", of_origin, "expected", expected)
     shared = [dim for dim in flows.dims if dim in expected.dims]
     check_labels_match({"flows": flows, "expected": expected}, shared)
+    # The instant or interval of the result is that of the flows.
+    expected = expected.drop_vars(["time", "date", "period", "period_width"], errors="ignore")
     years = _years(flows, interval)
     into = flows.sum("origin", skipna=False).rename(destination="country")
     out = flows.sum("destination", skipna=False).rename(origin="country")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, dated_as
 from migproj._checks import check_counts, check_dims
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, AgesLike, groups_of, regroup_ages
@@ -206,6 +206,8 @@ def graduate_ages(
     """
     if method not in _METHODS:
         raise SchemaError(f"method: expected one of {list(_METHODS)}, got {method!r}")
+    if method != "pclm" and not (isinstance(penalty, str) and penalty == "bic"):
+        raise SchemaError(f"penalty: method {method!r} does not read it; leave it out")
     check_dims("population", population, "age")
     check_counts("population", population)
     groups = groups_of(population, "population")
@@ -234,6 +236,7 @@ def graduate_ages(
     else:
         single = _weighted(population, groups, method)
     single = single.transpose(*population.dims, ...).assign_coords(made.coords())
+    single = dated_as(single, population)
     findings = []
     if method in _PANELS:
         findings.append(finding("single years below 0", single < 0))

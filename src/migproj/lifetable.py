@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, dated_as
 from migproj._checks import (
     as_number,
     check_dims,
@@ -340,7 +340,7 @@ def death_rates(
         _family(family),
     )
     warn_findings("death_rates", [finding("no rates give these probabilities back", unmatched > 0)])
-    return mx.assign_coords(groups.coords())
+    return dated_as(mx, qx).assign_coords(groups.coords())
 
 
 def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataArray:

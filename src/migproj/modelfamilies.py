@@ -294,7 +294,8 @@ def _check_level(e0: xr.DataArray, sex: str | None) -> None:
         named = f": {'; '.join(where(odd, odd.values))}" if odd.ndim else ""
         raise SchemaError(
             f"e0: expected 20 to 80 years for females and 18 to 76 for males, the levels of the "
-            f"model, got {int(odd.sum())} other value(s){named}; log_quadratic goes higher"
+            f"model, got {int(odd.sum())} other value(s), such as "
+            f"{float(e0.values[odd.values][0]):g}{named}; log_quadratic goes higher"
         )
 
 

@@ -179,6 +179,11 @@ def reconcile_margins(
     array([[-18.5,  26.5],
            [ 12.5, -17.5]])
     """
+    if not isinstance(margins, Mapping):
+        raise SchemaError(
+            "margins: expected a mapping of dims to totals, such as {'country': 0.0}, got "
+            f"{type(margins).__name__}"
+        )
     given = {
         ((over,) if isinstance(over, str) else tuple(over)): as_number(f"margins[{over!r}]", total)  # type: ignore[arg-type]
         for over, total in margins.items()

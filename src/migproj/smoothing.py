@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -116,7 +116,8 @@ def smooth_ages(
             f"tails: expected 'original', 'arriaga', 'strong' or 'moving-average', got {tails!r}"
         )
     closed = len(groups) - groups.is_open
-    if window < 2 or window > closed:
+    given: Any = window
+    if not isinstance(given, int | np.integer) or not 2 <= given <= closed:
         raise SchemaError(f"window: expected from 2 to {closed} groups, got {window!r}")
     methods: dict[str, Callable[[_People], _Smoothed]] = {
         "carrier-farrag": _carrier_farrag,

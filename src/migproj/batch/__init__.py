@@ -77,6 +77,8 @@ def run(
         raise SchemaError("expected workers or scheduler, got both: a scheduler has its workers")
     if workers is not None and workers < 1:
         raise SchemaError(f"workers: expected 1 or more, got {workers}")
+    if not isinstance(job, str | os.PathLike):
+        raise SchemaError(f"job: expected the path of a job file, got {type(job).__name__}")
     return run_job(Path(job), workers, scheduler, None if log is None else Path(log))
 
 

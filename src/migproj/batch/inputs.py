@@ -139,14 +139,14 @@ def _selected(name: str, source: Source | LifeTable, data: xr.Dataset) -> xr.Dat
     if unknown:
         raise SchemaError(
             f"inputs.{name}: rename: expected dims or coordinates of {source.file}, "
-            f"{[*own.dims, *own.coords][:8]}, got {unknown}"
+            f"{list(dict.fromkeys([*own.dims, *own.coords]))[:8]}, got {unknown}"
         )
     own = own.rename(source.rename)
     try:
         return own.sel(source.select)  # type: ignore[no-any-return]
     except (KeyError, ValueError) as error:
         raise SchemaError(
-            f"inputs.{name}: select: {source.select} is not there: {error}; its dims are "
+            f"inputs.{name}: select: {source.select} is not there; its dims are "
             f"{ {dim: own[dim].values[:5].tolist() for dim in own.dims if dim in own.coords} }"
         ) from error
 
@@ -302,5 +302,6 @@ def _distribution(name: str, array: xr.DataArray, spread: Spread) -> Any:
     except TypeError as error:
         raise SchemaError(
             f"inputs.{name}.spread: parameters {spread.parameters} are not those of "
-            f"scipy.stats.{spread.distribution}: {error}"
+            f"scipy.stats.{spread.distribution}, which takes "
+            f"{[*(kind.shapes or '').replace(',', ' ').split(), 'loc', 'scale']}"
         ) from error

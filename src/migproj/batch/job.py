@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import (
     BaseModel,
@@ -259,6 +260,11 @@ class StocksJob(_Projection):
 
 
 Job: TypeAlias = PopulationJob | RoundsJob | StocksJob
+_TASKS: Final[dict[str, type[_Part]]] = {
+    "project_population": PopulationJob,
+    "net_migration": RoundsJob,
+    "project_stocks": StocksJob,
+}
 _JOB: TypeAdapter[Job] = TypeAdapter(Annotated[Job, Field(discriminator="task")])
 
 
@@ -280,18 +286,71 @@ def read_job(file: Path) -> Job:
     try:
         return _JOB.validate_python(words)
     except ValidationError as error:
-        found = [_said(fault) for fault in error.errors(include_url=False)]
+        found = _said(error.errors(include_url=False))
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         raise SchemaError(
             f"{file}: {'; '.join(found[:5])}{more}; migproj schema prints what a job may say"
         ) from None
 
 
-def _said(fault: Any) -> str:
-    place = [str(part) for part in fault["loc"]]
-    if place and place[0] in ("project_population", "net_migration", "project_stocks"):
-        place = place[1:]  # the kind of job, which is no key of the file
-    got = fault["input"]
-    shown = "" if fault["type"] == "missing" or isinstance(got, dict) else f", got {got!r}"
-    text = fault["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(place)}: {text}{shown}" if place else f"{text}{shown}"
+def _said(faults: list[Any]) -> list[str]:
+    """What is wrong, a text for each place in the file."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for fault in faults:
+        place, part = _place(fault)
+        got = fault["input"]
+        silent = fault["type"] in ("missing", "extra_forbidden") or isinstance(got, dict)
+        found.setdefault((place, "" if silent else f", got {got!r}"), []).append(_text(fault, part))
+    said = []
+    for (place, got), (first, *others) in found.items():
+        texts = [first, *(text.removeprefix("expected ") for text in others)]
+        said.append(f"{place}: {' or '.join(texts)}{got}".removeprefix(": "))
+    return said
+
+
+def _place(fault: Any) -> tuple[str, type[_Part] | None]:
+    """Where in the file a fault is, and the part of a job that has this key."""
+    keys = [str(key) for key in fault["loc"]]
+    part: type[_Part] | None = _TASKS.get(keys[0]) if keys else None
+    if part is not None:
+        keys = keys[1:]
+    own = keys[-1:] if fault["type"] == "extra_forbidden" else []
+    # Names of classes, validators and types are alternatives that were tried, no keys.
+    rest = keys[: len(keys) - len(own)]
+    keys = [key for key in rest if key.islower() and "[" not in key and key != "float"] + own
+    for key in keys[:-1]:
+        part = _part_of(part, key)
+    return ".".join(keys), part
+
+
+def _part_of(part: type[_Part] | None, key: str) -> type[_Part] | None:
+    field = part.model_fields.get(key) if part is not None else None
+    kinds: list[Any] = [field.annotation, *get_args(field.annotation)] if field else []
+    return next(
+        (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, _Part)), None
+    )
+
+
+def _text(fault: Any, part: type[_Part] | None) -> str:
+    kind, more = fault["type"], fault.get("ctx", {})
+    if kind == "extra_forbidden" and part is not None:
+        keys = list(part.model_fields)
+        near = get_close_matches(str(fault["loc"][-1]), keys, 1)
+        return f"is none of the keys {keys}" + (f"; did you mean {near[0]!r}" if near else "")
+    if kind == "union_tag_invalid":
+        return f"task: expected one of {list(_TASKS)}, got {more['tag']!r}"
+    if kind == "union_tag_not_found":
+        return f"task: is missing; expected one of {list(_TASKS)}"
+    words = {
+        "missing": "is missing",
+        "literal_error": "expected {expected}",
+        "greater_than": "expected a number above {gt}",
+        "greater_than_equal": "expected a number of {ge} or more",
+        "model_type": "expected a table of keys, such as {{ file = 'x.nc' }}",
+    } | {
+        f"{name}_{how}": f"expected {what}"
+        for name, what in {"float": "a number", "int": "a whole number", "string": "text"}.items()
+        for how in ("type", "parsing", "from_float")
+    }
+    own = words.get(kind)
+    return own.format(**more) if own else str(fault["msg"]).removeprefix("Value error, ")

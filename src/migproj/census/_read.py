@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 
-from migproj.census._labels import Labels, instant, read_labels, shown, text
+from migproj.ages import groups_of
+from migproj.census._labels import UNKNOWN, Labels, instant, read_labels, shown, text
 from migproj.errors import SchemaError
 
-__all__ = ["Rows", "cube_of", "read_rows"]
+__all__ = ["Rows", "cube_of", "read_rows", "tidied"]
 
 #: More cells than this are not one table but a column that is no dim.
 _MOST_CELLS = 200_000_000
@@ -103,6 +105,24 @@ def read_rows(
     return result
 
 
+def tidied(table: xr.Dataset, columns: Any, value: str) -> tuple[pd.DataFrame, str]:
+    """The rows of a table of records, people of unknown age among them, and their column."""
+    if columns is not None or value not in table or "age" not in table[value].dims:
+        raise SchemaError(
+            f"table: expected of a Dataset the variable {value!r} by age, and no columns=, got "
+            f"variables {shown(table.data_vars)} and columns={columns!r}; mp.census.tabulate "
+            "makes such a table, with 'age' in by="
+        )
+    parts = {value: table[value].assign_coords(age=list(groups_of(table[value], value).labels))}
+    if "unknown_age" in table:
+        parts["unknown_age"] = table["unknown_age"].expand_dims(age=[UNKNOWN])
+    frames = []
+    for array in parts.values():
+        own = [c for c in array.coords if not array[c].dims and c != "time"]
+        frames.append(array.expand_dims(own).rename(value).to_series().reset_index())
+    return pd.concat(frames, ignore_index=True), value
+
+
 def _numbered(
     labels: list[str], at: npt.NDArray[np.int64]
 ) -> tuple[list[str], npt.NDArray[np.int64]]:
@@ -127,8 +147,9 @@ def _frame(table: Any) -> pd.DataFrame:
         frame = pd.DataFrame(table.to_dict(as_series=False))
     else:
         raise SchemaError(
-            f"table: expected a pandas or polars frame or the path of a CSV file, got "
-            f"{type(table).__name__}; pandas.DataFrame(...) makes one, .collect() of a lazy one"
+            "table: expected a pandas or polars frame, the path of a CSV file, or the Dataset of "
+            f"mp.census.tabulate, got {type(table).__name__}; pandas.DataFrame(...) makes a frame, "
+            ".collect() one of a lazy one"
         )
     if frame.shape[0] == 0:
         raise SchemaError("table: expected rows, got none; the selection before kept nothing")

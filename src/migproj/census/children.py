@@ -37,7 +37,7 @@ def children_ever_born(
     codes: Codes | None = None,
     unknown: Unknown | None = None,
     ages: AgesLike = range(15, 50, 5),
-    date: DateLike | None = None,
+    time: DateLike | None = None,
     memory_limit: str = "400MB",
     threads: int | None = None,
 ) -> xr.Dataset:
@@ -52,7 +52,7 @@ def children_ever_born(
         Dims of the table beside age.
     surviving : bool, default True
         Whether the records hold children surviving.
-    weight, columns, codes, unknown, date, memory_limit, threads
+    weight, columns, codes, unknown, time, memory_limit, threads
         As in :func:`tabulate`, for the dims of `by` and for ``sex``, ``age``, ``children_born``
         and ``children_surviving``: ``columns={"children_born": "CHBORN"}``,
         ``unknown={"children_born": [98, 99]}``.
@@ -118,7 +118,7 @@ def children_ever_born(
     if own:
         raise SchemaError(f"by: {own} are there in any case; leave them out of by=")
     groups = as_groups(ages, open_ended=False)
-    time = {} if date is None else {"time": decimal_year(date)}
+    when = {} if time is None else {"time": decimal_year(time)}
     children = [_BORN, _SURVIVING] if surviving else [_BORN]
     asked = request(records, [*by, *children, "sex", "age"], weight, columns, codes, unknown)
     every = _all_ages(groups)
@@ -141,7 +141,7 @@ def children_ever_born(
     dims = [*by, "age"]
     return xr.Dataset(
         {name: (dims, values, attrs_of(name)) for name, values in table.figures().items()},
-        coords=coords_of(by, coded[: len(by)]) | {"sex": FEMALE} | time,
+        coords=coords_of(by, coded[: len(by)]) | {"sex": FEMALE} | when,
         attrs=dict(asked.attrs),
     ).assign_coords(groups.coords())
 

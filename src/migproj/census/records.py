@@ -32,7 +32,7 @@ def tabulate(
     strata: str | None = None,
     cluster: str | None = None,
     standard_errors: bool = False,
-    date: DateLike | None = None,
+    time: DateLike | None = None,
     memory_limit: str = "400MB",
     threads: int | None = None,
 ) -> xr.Dataset:
@@ -68,7 +68,7 @@ def tabulate(
         standard errors. A cluster lies in one stratum.
     standard_errors : bool, default False
         Whether to return sampling standard errors; always done if `strata` or `cluster` is given.
-    date : int, float, str or date, optional
+    time : int, float, str or date, optional
         The day of the census, which becomes the scalar coordinate ``time``.
     memory_limit : str, default "400MB"
         Memory that DuckDB may use. The process takes about 200 MB beside it.
@@ -89,7 +89,7 @@ def tabulate(
         If a file cannot be read or lacks a column, a weight is negative or missing, or a value
         has no code or is in no age group. The message names file, column, rows and values.
     IntervalError
-        If `date` is no date.
+        If `time` is no date.
     MigprojError
         If the persons in the table are not those of the records, to rounding.
     ImportError
@@ -125,7 +125,7 @@ def tabulate(
     ...     people, by=["birthplace", "sex", "age"], weight="PERWT", ages=[0, 15, 65],
     ...     columns={"birthplace": "BPL", "sex": "SEX", "age": "AGE"},
     ...     codes={"sex": {1: "male", 2: "female"}}, unknown={"sex": [9], "age": [999]},
-    ...     date="2010-10-27",
+    ...     time="2010-10-27",
     ... )
     >>> table["population"].sel(birthplace="BOL", sex=["male", "female"]).values
     array([[ 0., 10.,  0.],
@@ -137,7 +137,7 @@ def tabulate(
     """
     asked = request(records, by, weight, columns, codes, unknown)
     groups = as_groups(ages)
-    time = None if date is None else decimal_year(date)
+    when = None if time is None else decimal_year(time)
     design = {"strata": strata, "cluster": cluster}
     with opened(asked, memory_limit, threads, **design) as (con, source):
         weigh(con, source, asked.columns, asked.weight)
@@ -155,7 +155,7 @@ def tabulate(
         if standard_errors or strata or cluster:
             variance = variances(con, source, asked.columns, counts, asked.weight, strata, cluster)
             found["standard_error"] = counts.spread(np.sqrt(variance))
-    return _dataset(asked, groups, coded, counts, found, time)
+    return _dataset(asked, groups, coded, counts, found, when)
 
 
 def _dataset(

@@ -14,7 +14,7 @@ import xarray as xr
 from migproj._checks import as_number, check_counts, check_finite, check_labels_match, where
 from migproj.baseyears import interpolate_rounds
 from migproj.census._labels import UNKNOWN, shown
-from migproj.census._read import Rows, cube_of, read_rows
+from migproj.census._read import Rows, cube_of, read_rows, tidied
 from migproj.census._share import check_kept, distribute_birthplaces, distribute_unknown
 from migproj.corrections import correct_coverage
 from migproj.dates import DateLike, decimal_year
@@ -33,7 +33,7 @@ _FASTEST: Final = 0.3
 
 
 def round(
-    table: pd.DataFrame | str | os.PathLike[str] | Any,
+    table: pd.DataFrame | str | os.PathLike[str] | xr.Dataset | Any,
     *,
     columns: Mapping[str, str] | Sequence[str] | None = None,
     value: str = "population",
@@ -53,9 +53,10 @@ def round(
 
     Parameters
     ----------
-    table : pandas or polars DataFrame, or path
+    table : pandas or polars DataFrame, path, or Dataset
         One row for each combination of labels. A path is of a CSV file, read as text ("NA" is a
-        label).
+        label). A Dataset is what :func:`tabulate` returns; its ``unknown_age`` are the people of
+        unknown age, and standard errors and numbers of records are not kept.
     columns : mapping of dim to column, or list of columns, optional
         Which column holds ``age``, ``sex``, ``country``, ``birthplace`` or any other dim. Others
         are not read. Default: every column but `value` is a dim of its own name.
@@ -150,6 +151,15 @@ def round(
             raise SchemaError(f"unknown_{dim}: expected 'error' or 'pro rata', got {choice!r}")
     if fill is not None and fill != 0:
         raise SchemaError(f"fill: expected 0, or nothing, got {fill!r}")
+    if isinstance(table, xr.Dataset):
+        if "time" in table.coords and not table["time"].dims:
+            if time is not None:
+                raise SchemaError(
+                    f"time: the table has its own, {float(table['time']):g}; leave time= out, or "
+                    "take that away: table.drop_vars('time')"
+                )
+            time = float(table["time"])
+        table, value = tidied(table, columns, value)
     rows = read_rows(
         table,
         columns=columns,

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from migproj.ages import groups_of
+from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
 from migproj.io._files import PathLike, first, require
 from migproj.io.tidy import as_dataset
@@ -34,7 +35,8 @@ def write_excel(
     ----------
     tables : Dataset, DataArray, or mapping of names to them
         Each variable of a Dataset is a sheet; in a mapping an array's sheet has the name given,
-        and those of a Dataset with several variables the name and that of the variable.
+        and those of a Dataset with several variables the name and that of the variable. As
+        Excel does not tell ``lx`` from ``Lx``, the sheet of the second is ``Lx (2)``.
     path : str or path
         The ``.xlsx`` file; an existing one is replaced. Needs the extra ``io``.
 
@@ -50,6 +52,8 @@ def write_excel(
     SchemaError
         If a name is not one of a sheet (of 31 characters, without brackets, colon, slashes, * and
         ?), two are the same, or a table has more rows or columns than a sheet.
+    FileNotFoundError
+        If there is no such folder.
     ImportError
         Without openpyxl.
 
@@ -63,17 +67,20 @@ def write_excel(
     [['age', 'age_group', 'male'], [0, '0-4', 77135]]
     """
     openpyxl = require("openpyxl", "mp.io.write_excel")
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"path: there is no folder {file.parent}; make it first")
     sheets = _sheets(tables)
     book = openpyxl.Workbook(write_only=True)
     for name, array in sheets.items():
         sheet = book.create_sheet(name)
+        known = VARIABLES.get(str(array.name))
         units, meaning = (str(array.attrs.get(key, "")) for key in ("units", "long_name"))
-        sheet.append([meaning or str(array.name)])
+        sheet.append([meaning or (known.meaning if known else str(array.name))])
         sheet.append([units])
         sheet.append([])
         for row in _rows(array, name):
             sheet.append(row)
-    file = Path(path)
     book.save(file)
     return file
 
@@ -81,7 +88,7 @@ def write_excel(
 def _sheets(tables: Any) -> dict[str, xr.DataArray]:
     given = tables if isinstance(tables, Mapping) and not isinstance(tables, xr.Dataset) else None
     if given is None:
-        given = {str(k): v for k, v in as_dataset(tables, "write_excel").data_vars.items()}
+        given = _told_apart(as_dataset(tables, "write_excel"))
     if not given:
         raise SchemaError("tables: expected one table or more, got none")
     pairs: list[tuple[str, xr.DataArray]] = []
@@ -89,7 +96,7 @@ def _sheets(tables: Any) -> dict[str, xr.DataArray]:
         if isinstance(table, xr.DataArray):
             pairs.append((str(name), table))
             continue
-        variables = as_dataset(table, "write_excel").data_vars
+        variables = _told_apart(as_dataset(table, "write_excel"))
         alone = len(variables) == 1
         pairs += [(str(name) if alone else f"{name} {key}", v) for key, v in variables.items()]
     names = [name for name, _ in pairs]
@@ -104,6 +111,16 @@ def _sheets(tables: Any) -> dict[str, xr.DataArray]:
     for name, array in pairs:  # before anything is written
         _check_size(array, name)
     return dict(pairs)
+
+
+def _told_apart(table: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Variables by names that differ by more than the case of letters, which sheets ignore."""
+    named: dict[str, xr.DataArray] = {}
+    for name, array in table.data_vars.items():
+        before = [str(other).lower() for other in table.data_vars][: len(named)]
+        same = before.count(str(name).lower())
+        named[f"{name} ({same + 1})" if same else str(name)] = array
+    return named
 
 
 def _shape(array: xr.DataArray) -> tuple[str | None, list[str], int, int]:

@@ -113,8 +113,10 @@ def lines_of(name: str, array: xr.DataArray, along: str) -> list[tuple[str | Non
 
 
 def label_of(value: Any) -> str:
-    """A label in print: 1991, not 1991.0."""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    """A label in print: 1991 and 2010.5, not 1991.0 and 2010.49589."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
 
 
 def style_of(line: int) -> dict[str, Any]:
@@ -155,7 +157,15 @@ def _pyplot() -> Any:
 
 def axes_or_new(ax: Axes | None) -> Axes:
     """The axes given, or those of a new figure."""
-    return _pyplot().subplots(layout="constrained")[1] if ax is None else ax
+    if ax is None:
+        new: Axes = _pyplot().subplots(layout="constrained")[1]
+        return new
+    if not hasattr(ax, "get_window_extent") or not hasattr(ax, "plot"):
+        raise SchemaError(
+            f"ax: expected one matplotlib Axes, got {type(ax).__name__}; "
+            "figure, ax = pyplot.subplots() makes one"
+        )
+    return ax
 
 
 def grid_of(count: int) -> list[Axes]:
