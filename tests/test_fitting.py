@@ -170,6 +170,17 @@ def test_net_migration_is_met(method, seed, order):
     assert float(mp.flows_from_net(0 * net, 0 * prior, method=method)["flows"].max()) == 0
 
 
+@pytest.mark.parametrize("method", ["entropy", "least-change", "fewest-movers"])
+def test_a_prior_that_is_missing_makes_its_own_flows_missing(method):
+    prior = matrix([drawn(1) * (1 - np.eye(4)), drawn(2) * (1 - np.eye(4))], draw=[0, 1])
+    net = net_of([-3.0, 1.5, 2.5, -1.0])
+    whole = mp.flows_from_net(net, prior, method=method)["flows"]
+    prior[1, 2, 3] = np.nan
+    flows = mp.flows_from_net(net, prior, method=method)["flows"]
+    assert flows.sel(draw=1).isnull().all()
+    xr.testing.assert_equal(flows.sel(draw=0), whole.sel(draw=0))
+
+
 @pytest.mark.parametrize("total", [None, 20.0])
 @pytest.mark.parametrize("method", ["entropy", "least-change"])
 def test_nearest_to_the_prior(method, total):

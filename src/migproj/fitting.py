@@ -246,6 +246,9 @@ def flows_from_net(
             raise SchemaError("total: follows from net with 'fewest-movers'; leave it out")
         from migproj._kernels import flows as tables
 
+        # As nets are, priors that are missing in part make all of their flows missing.
+        check_labels_match({"net": net, "prior": prior}, [d for d in net.dims if d in prior.dims])
+        net = net.where(prior.notnull().all(FLOW))
         flows, _, times, error, fault, place = apply(
             tables.fill,
             [
