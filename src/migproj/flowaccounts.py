@@ -263,6 +263,7 @@ def flow_components(
     shared = [dim for dim in flows.dims if dim in expected.dims]
     check_labels_match({"flows": flows, "expected": expected}, shared)
     years = _years(flows, interval)
+    flows, expected = flows.astype(np.float64), expected.astype(np.float64)
     into = flows.sum("origin", skipna=False).rename(destination="country")
     out = flows.sum("destination", skipna=False).rename(origin="country")
     kept = 1.0 - out / expected.where(expected > 0)
