@@ -139,7 +139,8 @@ def fit_margins(
     )
     others = [dim for dim in batch if dim not in table.dims]
     shaped = shaped.transpose(*others, *table.dims)
-    return xr.Dataset({"fitted_table": shaped, "iterations": times, "margin_error": error})
+    made = xr.Dataset({"fitted_table": shaped, "iterations": times, "margin_error": error})
+    return made.assign_coords(_periods_of(made, margins))
 
 
 def flows_from_net(
@@ -291,7 +292,18 @@ def flows_from_net(
             f"{off:g}{_cells(fault)}; give prior numbers above 0 where people can move"
         )
     flows = flows.assign_coords(dict.fromkeys(FLOW, net["country"].values))
-    return xr.Dataset({"flows": flows, "iterations": times, "margin_error": error})
+    made = xr.Dataset({"flows": flows, "iterations": times, "margin_error": error})
+    return made.assign_coords(_periods_of(made, [net]))
+
+
+def _periods_of(made: xr.Dataset, totals: Sequence[xr.DataArray]) -> dict[str, xr.Variable]:
+    """The period that the totals are of, if those that say it say the same."""
+    found = {}
+    for name in ("period", "period_width"):
+        given = [total.coords[name].variable for total in totals if name in total.coords]
+        if given and all(given[0].equals(other) for other in given[1:]):
+            found[name] = given[0]
+    return {name: own for name, own in found.items() if set(own.dims) <= set(made.dims)}
 
 
 def _cells(flags: xr.DataArray) -> str:
