@@ -218,6 +218,12 @@ def test_people_who_leave_are_not_joined_with_those_who_come(rng):
         )
 
 
+def test_nothing_to_share_out_is_told(rng):
+    none = array(rng, 1, 9, "country").isel(country=slice(0))
+    with pytest.raises(mp.SchemaError, match="arrivals: empty, dim 'country' has length 0"):
+        mp.distribute_flows(none, 5.0, shares(rng, "sex", "age"), shares(rng, "sex", "age"))
+
+
 def test_missing_values_stay_in_their_row(rng):
     total = array(rng, 1e2, 1e4, "country")
     rates, people = array(rng, 0.001, 0.05, "age"), array(rng, 1, 1e6, "country", "sex", "age")

@@ -175,6 +175,42 @@ def test_net_migration_is_met(method, seed, order):
     assert float(mp.flows_from_net(0 * net, 0 * prior, method=method)["flows"].max()) == 0
 
 
+@pytest.mark.parametrize("method", ["entropy", "least-change", "fewest-movers"])
+def test_a_prior_that_is_missing_makes_its_own_flows_missing(method):
+    prior = matrix([drawn(1) * (1 - np.eye(4)), drawn(2) * (1 - np.eye(4))], draw=[0, 1])
+    net = net_of([-3.0, 1.5, 2.5, -1.0])
+    whole = mp.flows_from_net(net, prior, method=method)["flows"]
+    prior[1, 2, 3] = np.nan
+    flows = mp.flows_from_net(net, prior, method=method)["flows"]
+    assert flows.sel(draw=1).isnull().all()
+    xr.testing.assert_equal(flows.sel(draw=0), whole.sel(draw=0))
+
+
+def test_flows_are_of_the_period_of_their_totals():
+    prior = matrix(drawn(1) * (1 - np.eye(4))).assign_coords(period=1990.0, period_width=10.0)
+    one = net_of([-3.0, 1.5, 2.5, -1.0]).assign_coords(period=2000.0, period_width=5.0)
+    several = xr.concat([one.drop_vars(["period", "period_width"])] * 2, "period").assign_coords(
+        period=[2000.0, 2005.0], period_width=("period", [5.0, 10.0])
+    )
+    of_table = prior.drop_vars(["period", "period_width"])
+    for net, near in ((one, prior), (several, of_table)):
+        result = mp.flows_from_net(net, near)
+        for made in (result, mp.flows_by_age(aged(net), of_table)):
+            np.testing.assert_array_equal(made["period"], net["period"])
+            np.testing.assert_array_equal(made["period_width"], net["period_width"])
+        flows = result["flows"].assign_coords(result["period_width"].coords)
+        margins = [flows.sum("destination"), flows.sum("origin")]
+        fitted = mp.fit_margins(of_table, margins)
+        np.testing.assert_array_equal(fitted["period"], net["period"])
+        np.testing.assert_array_equal(fitted["period_width"], net["period_width"])
+    other = margins[1].assign_coords(period_width=("period", [5.0, 6.0]))
+    assert "period_width" not in mp.fit_margins(of_table, [margins[0], other]).coords
+
+
+def aged(net):
+    return net * xr.DataArray([0.25, 0.75], dims="age", coords=mp.age_coords([0, 30]))
+
+
 @pytest.mark.parametrize("total", [None, 20.0])
 @pytest.mark.parametrize("method", ["entropy", "least-change"])
 def test_nearest_to_the_prior(method, total):

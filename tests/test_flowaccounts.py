@@ -250,6 +250,15 @@ def test_components_of_counts_that_go_together():
         mp.flow_components(flows.expand_dims(draw=[0, 1]), stocks(3), interval=years)
 
 
+def test_components_of_unsigned_counts():
+    people = stocks(3).round()
+    flows = mp.flows_from_stocks(people, 1.01 * people, agreement=0.5)["flows"].round()
+    want = mp.flow_components(flows, people, interval=5)
+    assert float(want["net_migration"].min()) < 0
+    got = mp.flow_components(flows.astype("uint32"), people.astype("uint32"), interval=5)
+    xr.testing.assert_equal(got, want)
+
+
 def test_wrong_components_are_told():
     start, end = stocks(1), stocks(2)
     end = end * (start.sum() / end.sum())

@@ -193,6 +193,7 @@ def distribute_flows(
     amounts = {"arrivals": arrivals, "departures": departures}
     given = {name: as_number(name, amount) for name, amount in amounts.items()}
     for name, amount in given.items():
+        check_dims(name, amount)
         check_counts(name, amount, people=False)
     for name, flow in (("inflow", inflow), ("outflow", outflow)):
         check_dims(name, flow, "age")

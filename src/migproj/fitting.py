@@ -139,7 +139,8 @@ def fit_margins(
     )
     others = [dim for dim in batch if dim not in table.dims]
     shaped = shaped.transpose(*others, *table.dims)
-    return xr.Dataset({"fitted_table": shaped, "iterations": times, "margin_error": error})
+    made = xr.Dataset({"fitted_table": shaped, "iterations": times, "margin_error": error})
+    return made.assign_coords(_periods_of(made, margins))
 
 
 def flows_from_net(
@@ -246,6 +247,9 @@ def flows_from_net(
             raise SchemaError("total: follows from net with 'fewest-movers'; leave it out")
         from migproj._kernels import flows as tables
 
+        # As nets are, priors that are missing in part make all of their flows missing.
+        check_labels_match({"net": net, "prior": prior}, [d for d in net.dims if d in prior.dims])
+        net = net.where(prior.notnull().all(FLOW))
         one = ("_birthplace",)  # everyone's
         flows, _, times, error, fault, place = apply(
             tables.fill,
@@ -279,6 +283,16 @@ def flows_from_net(
     _check_found(net, fault, place, error, method != _FEWEST)
     flows = flows.assign_coords(dict.fromkeys(FLOW, net["country"].values))
     return dated_as(xr.Dataset({"flows": flows, "iterations": times, "margin_error": error}), net)
+
+
+def _periods_of(made: xr.Dataset, totals: Sequence[xr.DataArray]) -> dict[str, xr.Variable]:
+    """The period that the totals are of, if those that say it say the same."""
+    found = {}
+    for name in ("period", "period_width"):
+        given = [total.coords[name].variable for total in totals if name in total.coords]
+        if given and all(given[0].equals(other) for other in given[1:]):
+            found[name] = given[0]
+    return {name: own for name, own in found.items() if set(own.dims) <= set(made.dims)}
 
 
 def _cells(flags: xr.DataArray) -> str:
