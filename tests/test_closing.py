@@ -215,3 +215,16 @@ def test_what_cannot_be_fitted_is_told():
     mx = exact("gompertz")
     with pytest.warns(DataQualityWarning, match="the law does not rise with age"):
         extend_mortality(mx.copy(data=mx.values[::-1]))
+
+
+def test_life_tables_of_two_laws_are_variants():
+    """Parameters stay with the rates: tables of two laws say the same of all but values."""
+    rates = mp.model_life_table("west", e0=60.0, sex="female")
+    tables = {
+        law: mp.life_table(mp.extend_mortality(rates, law=law, fit_ages=(60, 85)))
+        for law in ("kannisto", "kannisto-makeham")
+    }
+    tables["log-quadratic"] = mp.life_table(mp.log_quadratic(child_mortality=0.1, sex="female"))
+    assert all(set(table.coords) == {"age", "age_width", "sex"} for table in tables.values())
+    ratios = {law: mp.survival_ratios(t, ages=range(0, 85, 5)) for law, t in tables.items()}
+    assert dict(mp.scenarios.variants(ratios).sizes) == {"variant": 3, "age": 17}

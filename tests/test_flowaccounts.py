@@ -273,3 +273,12 @@ def test_wrong_components_are_told():
         mp.flow_components(flows, start.isel(birthplace=slice(3)), interval=5)
     with says(mp.SchemaError, "flows", "birthplace"):
         mp.flow_components(flows.sum("birthplace"), start, interval=5)
+
+
+def test_people_expected_say_of_which_period_the_flows_are():
+    start, end = stocks(5), stocks(6)
+    expected = start.assign_coords(period=1990.0, period_width=10.0)
+    made = mp.flows_from_stocks(expected, end.assign_coords(time=2000.0), system="open")
+    assert (float(made["period"]), float(made["period_width"])) == (1990.0, 10.0)
+    given = mp.flow_components(made["flows"], expected, interval=10)
+    xr.testing.assert_identical(mp.flow_components(made["flows"], expected), given)

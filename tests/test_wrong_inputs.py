@@ -810,3 +810,17 @@ def test_midpoint_divides_by_no_ratio_of_zero_unseen():
     with pytest.warns(mp.DataQualityWarning, match="0 that midpoint divides by.*country=ARG"):
         result = estimate(survival=gone, method="midpoint")
     assert result["n_survival_low"].values.tolist() == [[1, 0], [0, 0], [0, 0]]
+
+
+def test_child_woman_ratios_need_bounds_of_mothers():
+    tens = round_(ages=mp.age_coords(range(0, 90, 10)))
+    with says(
+        mp.SchemaError, "end: children='child-woman' needs age groups", r"\[15, 45\]", "five-year"
+    ):
+        estimate(
+            start=tens,
+            end=tens,
+            survival=ratios(ages=mp.age_coords(range(0, 90, 10))),
+            interval=10,
+            children="child-woman",
+        )

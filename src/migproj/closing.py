@@ -320,7 +320,7 @@ def _named(parameters: xr.DataArray, law: str) -> dict[str, xr.DataArray]:
     units = _QUADRATIC_UNITS if law == "quadratic" else _UNITS
     made = {name: of[name].copy(deep=False) for name in _LAWS[law][0]}
     for name, values in made.items():
-        values.attrs = {"units": units[name]}
+        values.attrs = {"units": units[name], "parameter_of": law}
     return made
 
 

@@ -80,7 +80,8 @@ def flows_from_stocks(
         People (persons) of each country by birthplace at the start and the end of a period,
         those at home included. ``birthplace`` has the labels of ``country``, in the same order.
         Each cell of the other dims (sex, age, draw, ...) is an account of its own: with ages,
-        give the same cohorts the same labels at both instants.
+        give the same cohorts the same labels at both instants, such as ``expected`` of
+        :func:`net_migration` and the stock at the end.
     method : str
         "demographic-accounting": all changes of stocks explained by births, deaths and moves.
         "pseudo-bayesian": a mixture of two such tables, with the fewest movers (`weight`) and
@@ -444,7 +445,9 @@ def _labelled(
     result = xr.Dataset(variables, xr.Coordinates(labels, indexes))
     began, ended = instant_of(start, "start"), instant_of(end, "end")
     if began is None or ended is None:
-        return result
+        # People expected without migration say of which period.
+        own = [c for c in ("period", "period_width") if c in start.coords and not start[c].dims]
+        return result.assign_coords({c: start[c].variable for c in own})
     return result.assign_coords(period=began, period_width=interval_years(began, ended))
 
 

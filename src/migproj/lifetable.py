@@ -57,7 +57,8 @@ def life_table(
     mx : DataArray (..., age)
         Death rates per person-year; the last age group is open-ended. A dim (or scalar
         coordinate) ``sex`` is needed by the rules for the first years of life. Other dims
-        broadcast.
+        broadcast. Parameters that :func:`extend_mortality` or :func:`log_quadratic` left as
+        coordinates stay with the rates.
     a0 : {"coale-demeny", "andreev-kingkade"}, float or DataArray (...)
         Years lived in the first year of life by those who die in it: a rule by sex and m0,
         or given.
@@ -124,6 +125,8 @@ def life_table(
     """
     check_dims("mx", mx, "age")
     check_rates("mx", mx)
+    # Parameters of the law that made the rates tell nothing of what is made of the table.
+    mx = mx.drop_vars([name for name, own in mx.coords.items() if "parameter_of" in own.attrs])
     groups = groups_of(mx, "mx")
     if not groups.is_open:
         raise SchemaError(

@@ -195,7 +195,9 @@ def log_quadratic(
         departure = _solved(a + b * h + c * h**2, v, given["adult_mortality"])
     else:
         child, departure = _met(rates, given, 0.0 * a.isel(age=0, drop=True))
-    made = rates(child, departure).assign_coords(k=departure, child_mortality=child)
+    said = {"k": departure, "child_mortality": child}
+    said = {name: own.assign_attrs(parameter_of="log-quadratic") for name, own in said.items()}
+    made = rates(child, departure).assign_coords(said)
     made = made.transpose(..., "sex", "age", missing_dims="ignore")
     made.attrs = {"units": VARIABLES["mx"].units}
     return made.rename("mx")

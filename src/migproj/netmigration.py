@@ -458,7 +458,8 @@ def _by_child_woman(result: xr.Dataset, end: xr.DataArray, ways: Cohorts) -> xr.
     if bounds:
         raise SchemaError(
             f"end: children='child-woman' needs age groups bounded at 15 + g and 45 + g, got none "
-            f"at {sorted(bounds)[:5]} (groups {', '.join(groups.labels[:8])}, ...)"
+            f"at {sorted(bounds)[:5]} (groups {', '.join(groups.labels[:8])}, ...): mothers of "
+            "children aged g; give the rounds in five-year groups, or births="
         )
     result = result.transpose(..., "sex", "age")
     sizes = (result.sizes["sex"], len(groups))

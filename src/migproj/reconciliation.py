@@ -76,7 +76,7 @@ def reconcile(
     Warns
     -----
     DataQualityWarning
-        Once a call, naming the labels, if a figure changes sign.
+        Once a call, naming the labels, if a figure changes sign, or all become 0.
 
     Notes
     -----
@@ -310,5 +310,12 @@ def _reported(
     )
     changed = (net * result) < 0
     count = changed.sum(dims).assign_attrs(units=VARIABLES["n_sign_changes"].units)
-    warn_findings(caller, [finding("figures that changed sign", changed)])
+    nothing = (result == 0).all(dims) & (net != 0).any(dims)
+    warn_findings(
+        caller,
+        [
+            finding("figures that changed sign", changed),
+            finding("figures that all become 0", nothing),
+        ],
+    )
     return xr.Dataset({"net_migration": result, "n_sign_changes": count})
