@@ -90,9 +90,10 @@ def distribute_migration(
     Examples
     --------
     >>> import migproj as mp
-    >>> shares = mp.model_migration_schedule("family", ["0-14", "15-29", "30-64", "65+"])
+    >>> shares = mp.model_migration_schedule("high dependency",
+    ...                                      ["0-14", "15-29", "30-64", "65+"])
     >>> mp.distribute_migration(10_000, shares).sum("sex").round().values
-    array([1107., 4819., 3786.,  288.])
+    array([2767., 3599., 2525., 1108.])
     """
     amount = as_number("total", total)
     check_dims("total", amount)
@@ -178,11 +179,11 @@ def distribute_flows(
     --------
     >>> import migproj as mp
     >>> ages = ["0-14", "15-29", "30-64", "65+"]
-    >>> inflow = mp.model_migration_schedule("male labour", ages)
-    >>> outflow = mp.model_migration_schedule("family", ages)
+    >>> inflow = mp.model_migration_schedule("low dependency", ages, women=0.4)
+    >>> outflow = mp.model_migration_schedule("high dependency", ages)
     >>> flows = mp.distribute_flows(500, 300, inflow, outflow)
     >>> flows["net_migration"].sum("age").round(1).to_series().to_dict()
-    {'female': 22.2, 'male': 177.8}
+    {'female': 49.0, 'male': 151.0}
     """
     amounts = {"arrivals": arrivals, "departures": departures}
     given = {name: as_number(name, amount) for name, amount in amounts.items()}
