@@ -23,7 +23,7 @@ from migproj.errors import SchemaError
 if TYPE_CHECKING:
     from migproj._jit import Kernel
 
-__all__ = ["Input", "Output", "Quantiles", "Stepwise", "apply"]
+__all__ = ["Input", "Output", "Quantiles", "Stepwise", "apply", "when"]
 
 _Type: TypeAlias = type[np.float64] | type[np.int64]
 _Stored: TypeAlias = _Type | type[np.float32]
@@ -154,6 +154,17 @@ def apply(
         _named(array, names, out)
         for array, names, out in zip(labelled, core_out, outputs, strict=True)
     )
+
+
+def when(
+    array: xr.DataArray | xr.Dataset, result: xr.DataArray | xr.Dataset
+) -> dict[Hashable, xr.Variable]:
+    """The coordinates of `array` that say when it is of, for a result of the same time."""
+    return {
+        name: coord.variable
+        for name, coord in array.coords.items()
+        if name in _OWN and set(coord.dims) <= set(result.dims)
+    }
 
 
 def _named(array: xr.DataArray, private: list[str], out: Output) -> xr.DataArray:

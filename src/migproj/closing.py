@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, when
 from migproj._checks import (
     check_counts,
     check_dims,
@@ -198,7 +198,7 @@ def extend_mortality(
     found = {
         name: values.transpose(*batch, missing_dims="ignore") for name, values in found.items()
     }
-    return made.assign_coords(grid.coords()).assign_coords(found)
+    return made.assign_coords(grid.coords()).assign_coords(found | when(mx, made))
 
 
 def _bare(array: xr.DataArray) -> xr.DataArray:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, when
 from migproj._checks import check_labels_match, check_table, check_weights
 from migproj.ages import AgeGroups, age_coords, groups_of, regroup_ages
 from migproj.conventions import VARIABLES
@@ -334,4 +334,5 @@ def single_year_life_table(life_table: xr.Dataset) -> xr.Dataset:
         np.array(groups.lower, dtype=np.int64) - first,
     )
     made = xr.Dataset({str(array.name): array for array in results})
-    return made.assign_coords(age_coords(range(first, oldest + 1)))
+    made = made.assign_coords(age_coords(range(first, oldest + 1)))
+    return made.assign_coords(when(life_table, made))
