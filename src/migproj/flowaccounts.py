@@ -69,7 +69,8 @@ def flows_by_age(
     ------
     SchemaError
         If dims or values are not what is described here, net migration does not add up to 0
-        over countries, or, with "both", not to that of the flows over ages.
+        over countries, or, with "both", not to that of the flows over ages; if it is 0
+        everywhere and there is no schedule.
     AlignmentError
         If labels differ.
 
@@ -124,7 +125,9 @@ def flows_by_age(
         check_dims("schedule", schedule, *cells)
         check_weights("schedule", schedule, "shares")
         check_labels_match({"net": net, "schedule": schedule, "flows": flows}, schedule.dims)
-    shares = shares / shares.sum(cells, skipna=False)
+    whole = shares.sum(cells, skipna=False)
+    _check_some(whole)
+    shares = shares / whole
     if keep == "both":
         _check_agree(net, flows, cells, tolerance)
     made = flows_from_net(net, flows * shares, tolerance=tolerance)
@@ -135,6 +138,17 @@ def flows_by_age(
     made["iterations"] = made["iterations"].max(over)
     made["margin_error"] = made["margin_error"].max(over, skipna=False)
     return made.assign_coords({name: c for name, c in net.coords.items() if set(c.dims) <= {"age"}})
+
+
+def _check_some(whole: xr.DataArray) -> None:
+    """The schedule has somebody at some age."""
+    none = whole == 0
+    if none.chunks is None and bool(none.any()):
+        cells = f" ({'; '.join(where(none, none.values))})" if none.ndim else ""
+        raise SchemaError(
+            f"schedule: expected numbers above 0 at some age, got 0 at all{cells}; where net "
+            "migration is 0 everywhere give the ages of the flows: schedule=..."
+        )
 
 
 def _both(
