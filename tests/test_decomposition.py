@@ -531,3 +531,18 @@ def test_single_years_wrong():
         mp.single_year_life_table(table.isel(age=slice(-2, None)))
     with pytest.raises(mp.SchemaError, match=r"it lacks \['ax'\]"):
         mp.single_year_life_table(table.drop_vars("ax"))
+
+
+@pytest.mark.parametrize(
+    "call", [mp.single_year_life_table, lambda t: mp.extend_mortality(t["mx"])]
+)
+def test_the_period_of_the_rates_stays(call):
+    """Of one period, and by period with widths of their own."""
+    mx = gompertz(1, ABRIDGED).sel(sex="female")
+    one = mp.life_table(mx.assign_coords(period=2000.0, period_width=5.0))
+    made = call(one)
+    assert (float(made["period"]), float(made["period_width"])) == (2000, 5)
+    widths = ("period", [5.0, 10.0, 5.0])
+    several = mx.rename(country="period").assign_coords(period=[2000, 2005, 2015])
+    made = call(mp.life_table(several.assign_coords(period_width=widths)))
+    np.testing.assert_array_equal(made["period_width"], widths[1])

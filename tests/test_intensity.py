@@ -282,3 +282,19 @@ def test_what_is_none(flows, people):
         mp.indicators.age_profile(rate)
     with says(mp.SchemaError, "departures"):
         mp.indicators.effectiveness(people, -people)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32"])
+def test_differences_of_integers_do_not_wrap(dtype):
+    """Balances below 0 of counts whose type has no numbers below 0, or none so large."""
+    high, low = (xr.DataArray(np.array(x, dtype)) for x in (100, 90))
+    assert float(mp.indicators.effectiveness(low, high)) == pytest.approx(-10 / 190)
+    assert float(mp.net_migration_vital(high, low, low, high)) == 0.0
+    assert float(mp.net_migration_vital(high, low, low, low)) == -10.0
+    origin, destination = (
+        xr.DataArray(np.array(x, dtype), dims=dim, coords={dim: ["A", "B"]})
+        for dim, x in (("origin", [50, 51]), ("destination", [50, 50]))
+    )
+    table = xr.DataArray(np.ones((2, 2)), coords={**origin.coords, **destination.coords})
+    with says(mp.SchemaError, "margins.1.: expected the totals", "differ by 1;"):
+        mp.fit_margins(table, [origin, destination])

@@ -306,3 +306,24 @@ def test_periods_as_wide_as_the_country_has_them(tmp_path, countries):
     mixed.to_csv(tmp_path / "mixed.csv", index=False)
     with pytest.raises(mp.SchemaError, match="period_width: expected one for each period"):
         mp.io.read_tidy(tmp_path / "mixed.csv")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "labels",
+    [["032", "068"], [4, 32], [0.5, 1.5], ["NA", "1"], ["1e3", "2e3"], ["True", "False"]],
+    ids=str,
+)
+def test_labels_come_back_as_they_were(tmp_path, labels, suffix):
+    """Beside a variable that lacks their dim, too."""
+    sexes = {"sex": np.array(["female", "male"], object)}
+    names = np.array(labels, object) if isinstance(labels[0], str) else labels
+    people = xr.DataArray(
+        [[1.0, 2.0], [3.0, 4.0]], dims=("country", "sex"), coords={"country": names, **sexes}
+    )
+    births = xr.DataArray([5.0, 6.0], dims="sex", coords=sexes)
+    table = xr.Dataset({"population": people, "births": births})
+    back = mp.io.read_tidy(mp.io.write_tidy(table, tmp_path / f"a.{suffix}"))
+    assert back["country"].values.tolist() == labels
+    assert {type(label) for label in back["country"].values.tolist()} == {type(labels[0])}
+    np.testing.assert_array_equal(back["population"], people)

@@ -97,6 +97,15 @@ def test_totals_dims_and_missing():
         mp.redistribute_open_group(odd, life_table, growth=None, fit_ages=(50, 80))
 
 
+def test_the_population_is_of_its_own_time():
+    life_table = table().assign_coords(period=1990.0, period_width=10.0)
+    people = mp.regroup_ages(stable(table(), 0.01), range(0, 85, 5))
+    bare = mp.redistribute_open_group(people, life_table)
+    assert not {"period", "period_width", "time"} & set(bare.coords)
+    at = mp.redistribute_open_group(people.assign_coords(time=2000.0), life_table)
+    assert float(at["time"]) == 2000
+
+
 def test_nothing_is_joined():
     life_table = table()
     people = mp.regroup_ages(stable(life_table, 0.01), range(0, 85, 5))

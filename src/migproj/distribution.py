@@ -90,16 +90,9 @@ def distribute_migration(
     Examples
     --------
     >>> import migproj as mp
-<<<<<<< HEAD
     >>> shares = mp.model_migration_schedule("western standard", ["0-14", "15-64", "65+"])
     >>> mp.distribute_migration(10_000, shares).sum("sex").round().values
     array([2121., 6768., 1111.])
-=======
-    >>> shares = mp.model_migration_schedule("high dependency",
-    ...                                      ["0-14", "15-29", "30-64", "65+"])
-    >>> mp.distribute_migration(10_000, shares).sum("sex").round().values
-    array([2767., 3599., 2525., 1108.])
->>>>>>> aa5dd268639a8a64170320eb563a4b8b1b163fb5
     """
     amount = as_number("total", total)
     check_dims("total", amount)
@@ -192,17 +185,10 @@ def distribute_flows(
     >>> import migproj as mp
     >>> ages = ["0-14", "15-29", "30-64", "65+"]
     >>> inflow = mp.model_migration_schedule("low dependency", ages, women=0.4)
-<<<<<<< HEAD
     >>> outflow = mp.model_migration_schedule("western standard", ages)
     >>> flows = mp.distribute_flows(500, 300, inflow, outflow)
     >>> flows["net_migration"].sum("age").round(1).to_series().to_dict()
     {'female': 49.1, 'male': 150.9}
-=======
-    >>> outflow = mp.model_migration_schedule("high dependency", ages)
-    >>> flows = mp.distribute_flows(500, 300, inflow, outflow)
-    >>> flows["net_migration"].sum("age").round(1).to_series().to_dict()
-    {'female': 49.0, 'male': 151.0}
->>>>>>> aa5dd268639a8a64170320eb563a4b8b1b163fb5
     """
     amounts = {"arrivals": arrivals, "departures": departures}
     given = {name: as_number(name, amount) for name, amount in amounts.items()}

@@ -439,7 +439,7 @@ def _check_agree(
                 continue
             both = [dim for dim in dims if dim in own[j]]
             mine, theirs = (
-                one.sum([d for d in of if d not in both], skipna=False)
+                one.sum([d for d in of if d not in both], skipna=False).astype(np.float64)
                 for one, of in ((margin, dims), (margins[j], own[j]))
             )
             off = abs(mine - theirs)

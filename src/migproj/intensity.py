@@ -124,6 +124,7 @@ def effectiveness(arrivals: xr.DataArray, departures: xr.DataArray) -> xr.DataAr
         check_dims(name, array)
         check_counts(name, array, people=False)
     check_labels_match({"arrivals": arrivals, "departures": departures}, dims=arrivals.dims)
+    arrivals, departures = (array.astype(np.float64) for array in (arrivals, departures))
     both = arrivals + departures
     return named((arrivals - departures) / both.where(both > 0), "effectiveness")
 

@@ -19,6 +19,8 @@ from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["redistribute_open_group"]
 
+#: What is of the life table's own time, where it has one.
+_WHEN = ("time", "date", "period", "period_width")
 #: Growth rates between which one is looked for (1/year), and how often their range is halved.
 _RANGE = (-0.1, 0.1)
 _HALVINGS = 60
@@ -105,7 +107,8 @@ def redistribute_open_group(
             f"life_table: dim 'age': expected a group from {start}, where the open-ended group of "
             f"population begins, and older ones; got {table.labels[0]} to {table.labels[-1]}"
         )
-    lived = life_table["Lx"].drop_vars(["age", "age_width"], errors="ignore")
+    of_table = [name for name in _WHEN if name not in life_table.dims]
+    lived = life_table["Lx"].drop_vars(["age", "age_width", *of_table], errors="ignore")
     bare = population.drop_vars(["age", "age_width"], errors="ignore")
     arrays = {"population": bare, "life_table": lived}
     if (growth is None) != (fit_ages is not None):

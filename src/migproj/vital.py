@@ -119,7 +119,7 @@ def net_migration_vital(
             if array is not None
         }
         totals = {
-            name: array.drop_vars(["time", "date"], errors="ignore")
+            name: array.drop_vars(["time", "date"], errors="ignore").astype(np.float64)
             for name, array in totals.items()
         }
         check_labels_match(totals, dims=dict.fromkeys(d for a in totals.values() for d in a.dims))

@@ -86,10 +86,12 @@ def tidy(table: xr.Dataset | xr.DataArray, *, missing: str = "keep") -> pd.DataF
         if dim in data.coords:
             group = groups_of(data, "table", dim=dim)
             both[f"{dim}_group"] = both[dim].map(dict(zip(group.lower, group.labels, strict=True)))
-            # Whole, also where variables without this dim have none.
-            both[dim] = both[dim].astype("Int64")
     if "period_width" in data.coords:
         both["period_width"] = _width_of(data["period_width"], both)
+    for key in keys:
+        # Whole, also where variables without this dim have none.
+        if key in both and key in data.coords and data[key].dtype.kind in "iu":
+            both[key] = both[key].astype("Int64")
     extra = [name for name in both if name not in ("variable", *keys, *_LAST)]
     return both[["variable", *(key for key in keys if key in both), *extra, *_LAST]]
 
@@ -233,8 +235,26 @@ def _frame(file: Path) -> pd.DataFrame:
         require("pyarrow", "mp.io.read_tidy of .parquet")
         return pd.read_parquet(file, engine="pyarrow")
     have = columns_of(file)
-    parts = chunks(file, "read_tidy", ["variable", *_LAST], optional=have, text=["variable"])
-    return pd.concat(parts)
+    text = [name for name in have if name not in (*_ASCENDING, "value", "period_width")]
+    parts = chunks(file, "read_tidy", ["variable", *_LAST], optional=have, text=text)
+    frame = pd.concat(parts)
+    groups = [f"{dim}_group" for dim in _AGES]
+    labels = [name for name in text if name not in ("variable", "units", *groups)]
+    return frame.assign(**{name: _as_written(frame[name]) for name in labels})
+
+
+def _as_written(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Labels as numbers where these would be written so, else as text: 32 is one, 032 is not."""
+    labels = column.dropna().unique().tolist()
+    for kind in (int, float):
+        try:
+            known: dict[Any, Any] = {label: kind(label) for label in labels}
+        except ValueError:
+            continue
+        if all(str(number) == label for label, number in known.items()):
+            read = [known.get(label) for label in column]
+            return pd.Series(read, index=column.index, dtype=object)
+    return column
 
 
 def _meaning(name: str, units: pd.Series[Any]) -> dict[str, str]:
