@@ -130,8 +130,6 @@ def test_wrong_flows_by_age_are_told():
         mp.flows_by_age(net + 1.0, flows)
     with says(mp.SchemaError, "net: over ages", "country=A", "keep='net'"):
         mp.flows_by_age(net, flows * 2, keep="both")
-    with says(mp.SchemaError, "schedule: expected numbers above 0", "got 0 at all", "schedule="):
-        mp.flows_by_age(0 * net, flows)
     with says(mp.SchemaError, "flows: the dim 'sex'", "sum"):
         mp.flows_by_age(net.sum("sex"), flows.expand_dims(sex=SEXES))
     with says(mp.SchemaError, "flows: the dim 'age'", "sum"):
