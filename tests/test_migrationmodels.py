@@ -59,6 +59,15 @@ def test_shares_of_women_go_with_the_schedules_by_label():
         mp.model_migration_schedule(table, ["0-14", "15+"], women=women)
 
 
+def test_lazy_parameters_are_worked_lazily():
+    table = mp.datasets.load("rogers_castro_models")["parameters"]
+    lazy = mp.model_migration_schedule(table.chunk(schedule=1), ["0-14", "15+"])
+    assert lazy.chunks is not None
+    xr.testing.assert_allclose(
+        lazy.compute(), mp.model_migration_schedule(table, ["0-14", "15+"]), rtol=1e-14
+    )
+
+
 def test_a_sex_without_parameters_leaves_no_shares():
     table = mp.datasets.load("rogers_castro_models")["parameters"].isel(schedule=slice(2))
     known = (table["schedule"] != "fundamental") | (table["sex"] == "male")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 import xarray as xr
 
 from migproj._checks import as_number, check_dims, check_labels_match, check_lacks, check_sexes
-from migproj.ages import AgeGroups, AgesLike, as_groups, unions
+from migproj.ages import AgeGroups, AgesLike, as_groups, summed, unions
 from migproj.conventions import FEMALE, VARIABLES
 from migproj.datasets import load
 from migproj.errors import SchemaError
@@ -100,9 +99,7 @@ def model_migration_schedule(
         check_labels_match({"model": parameters, "women": share}, dims=share.dims)
         of_women = curve["sex"] == FEMALE
         of_sex = of_sex * (of_women * share + ~of_women * (1 - share))
-    of_sex = of_sex.transpose(..., "sex", "age")
-    grouped = of_sex.isel(age=slice(len(groups))).drop_vars(["age", "age_width"], errors="ignore")
-    shares = grouped.copy(data=np.add.reduceat(of_sex.values, offsets[:-1], axis=-1))
+    shares = summed(of_sex, offsets).transpose(..., "sex", "age")
     shares = shares.assign_coords(groups.coords()).rename("migration_schedule")
     return shares.assign_attrs(units=VARIABLES["migration_schedule"].units)
 
