@@ -249,7 +249,7 @@ def flows_from_net(
 
         # As nets are, priors that are missing in part make all of their flows missing.
         check_labels_match({"net": net, "prior": prior}, [d for d in net.dims if d in prior.dims])
-        net = net.where(prior.notnull().all(FLOW))
+        net = net.where(prior.notnull().all(FLOW).reset_coords(drop=True))
         one = ("_birthplace",)  # everyone's
         flows, _, times, error, fault, place = apply(
             tables.fill,
