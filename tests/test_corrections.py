@@ -40,7 +40,7 @@ def test_coverage_of_rounds(counted):
     factor = xr.DataArray([1.1, 1.2], dims="time", coords=rounds)
     got = mp.correct_coverage(counted.expand_dims(rounds), factor)
     np.testing.assert_allclose(got.sel(time=1990), 1.2 * counted)
-    with pytest.raises(mp.AlignmentError, match="factor: dim 'time'.*1 missing"):
+    with pytest.raises(mp.AlignmentError, match="coverage: dim 'time'.*1 missing"):
         mp.correct_coverage(counted.expand_dims(rounds), factor.isel(time=[1]))
 
 
