@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -97,6 +98,19 @@ def test_terminated_it_stops_like_that_too(tmp_path):
     assert process.returncode == 143
     assert "Traceback" not in said
     assert not (tmp_path / "world.zarr.job/lock").exists()
+
+
+def test_told_to_stop_it_does_so_after_a_chunk(tmp_path, whole):
+    """Also where an interruption got lost: signals set the same event."""
+    job = write_job(tmp_path, **SIZES)
+    stop = threading.Event()
+    stop.set()
+    for count in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            mp.batch.run(job, stop=stop)
+        assert done(job) == count
+    stop.clear()
+    assert contents(mp.batch.run(job, stop=stop).store) == whole
 
 
 def a_lock(job, **words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -171,20 +172,26 @@ def run_job(
       130  interrupted (Ctrl-C); 143 terminated
     After 5, 6, 7, 130 and 143 the same command goes on with what is not finished.
     """  # noqa: D301 - click reads the backspace
+    received: list[int] = []
+    stop = threading.Event()
 
-    def terminated(*_: object) -> None:
-        raise _Terminated
+    def end(number: int, _: object) -> None:
+        # An exception may get lost where Python ignores it, as while it frees an object.
+        received.append(number)
+        stop.set()
+        raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, terminated)
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        batch.run(job, workers=workers, scheduler=scheduler, log=log)
-    except KeyboardInterrupt as error:
+        batch.run(job, workers=workers, scheduler=scheduler, log=log, stop=stop)
+    except KeyboardInterrupt:
         click.echo("Interrupted: the same command goes on with what is not finished", err=True)
-        ctx.exit(143 if isinstance(error, _Terminated) else 130)
+        ctx.exit(128 + (received or [signal.SIGINT])[0])
     except batch.BatchError as error:
         raise _Stopped(error) from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Stopped(click.ClickException):
@@ -193,10 +200,6 @@ class _Stopped(click.ClickException):
     def __init__(self, error: batch.BatchError) -> None:
         super().__init__(str(error))
         self.exit_code: int = error.code  # type: ignore[misc] # click's is a default for all
-
-
-class _Terminated(KeyboardInterrupt):
-    """A request to end, of a batch system or the machine that shuts down."""
 
 
 @main.command("schema")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def run(
     workers: int | None = None,
     scheduler: str | None = None,
     log: str | os.PathLike[str] | None = None,
+    stop: threading.Event | None = None,
 ) -> Finished:
     """Run a job file, or go on with it where an earlier run has stopped.
 
@@ -52,6 +54,8 @@ def run(
         under the same names.
     log : path, optional
         File to add log lines to. Default: ``log.txt`` in the folder ``<store>.job``.
+    stop : threading.Event, optional
+        Looked at after each chunk: when it is set, the run stops in good order.
 
     Returns
     -------
@@ -65,6 +69,8 @@ def run(
     BatchError
         If the run cannot start or go on: StoreInUseError, OtherJobError, StoreFullError,
         StoreNotWritableError or WorkersLostError. Finished chunks stay finished.
+    KeyboardInterrupt
+        If it is interrupted, or `stop` is set before the last chunk; the same call goes on.
 
     Notes
     -----
@@ -79,7 +85,7 @@ def run(
         raise SchemaError(f"workers: expected 1 or more, got {workers}")
     if not isinstance(job, str | os.PathLike):
         raise SchemaError(f"job: expected the path of a job file, got {type(job).__name__}")
-    return run_job(Path(job), workers, scheduler, None if log is None else Path(log))
+    return run_job(Path(job), workers, scheduler, None if log is None else Path(log), stop)
 
 
 def schema() -> dict[str, Any]:

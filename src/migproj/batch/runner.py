@@ -49,7 +49,13 @@ class Finished:
     warnings: pd.DataFrame
 
 
-def run_job(file: Path, workers: int | None, scheduler: str | None, log: Path | None) -> Finished:
+def run_job(
+    file: Path,
+    workers: int | None,
+    scheduler: str | None,
+    log: Path | None,
+    stop: threading.Event | None = None,
+) -> Finished:
     """Run a job file; what is finished is not done again."""
     try:
         from migproj.batch.inputs import make_plan
@@ -82,6 +88,8 @@ def run_job(file: Path, workers: int | None, scheduler: str | None, log: Path | 
                     count += 1
                     text = f"{chunk.says(plan)} ({seconds:.1f} s)"
                     report.chunk(count, len(chunks), text, messages)
+                    if stop is not None and stop.is_set() and count < len(chunks):
+                        raise KeyboardInterrupt
         except BaseException as error:
             report.say(f"stopped after {count} of {len(chunks)} chunks")
             report.note(str(error) or type(error).__name__)
