@@ -14,8 +14,8 @@ from migproj.errors import DataQualityWarning
 __all__ = ["solved"]
 
 _STEPS: Final = 60
-#: On lazy arrays every step is taken: as many as bring a smooth equation to rounding.
-_LAZY_STEPS: Final = 25
+#: On lazy arrays every step is taken: as many as halve an interval down to rounding.
+_LAZY_STEPS: Final = 50
 _ROUNDING: Final = 1e-14
 
 
