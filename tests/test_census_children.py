@@ -168,3 +168,11 @@ def test_more_surviving_than_born():
 def test_dims_that_are_there_in_any_case():
     with says("by:", r"\['age'\]", "leave them out"):
         mp.census.children_ever_born(people(), by=["birthplace", "age"], **OPTIONS)
+
+
+def test_dims_that_the_table_has_other_uses_for():
+    frame = people().assign(women=1)
+    with says(r"by: \['women'\] would be dims and something else"):
+        mp.census.children_ever_born(frame, by=["women"], **OPTIONS)
+    with says("by: expected names of dims", "'birthplace'"):
+        mp.census.children_ever_born(frame, by="birthplace", **OPTIONS)

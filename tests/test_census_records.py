@@ -217,6 +217,52 @@ def test_plain_numbers_of_a_csv_file_are_numbers(tmp_path):
     assert mp.census.tabulate(path, by=["year"])["year"].values.tolist() == [1990, 2000]
 
 
+def test_whole_numbers_as_text_of_floats(tmp_path):
+    """As pandas writes a column of whole numbers in which some are missing."""
+    frame = pd.DataFrame({"sex": [1.0, 2.0, np.nan], "age": [31.0, np.nan, 7.0]})
+    path = tmp_path / "a.csv"
+    frame.to_csv(path, index=False)
+    assert "1.0,31.0" in path.read_text()
+    options = {"by": ["sex", "age"], "codes": CODES, "ages": [0, 15]}
+    xr.testing.assert_equal(
+        mp.census.tabulate(path, **options), mp.census.tabulate(frame, **options)
+    )
+    # Without a code they stay what they are: 250.0 and 250.00 may be two.
+    apart = pd.DataFrame({"cause": ["250.0", "250.00"]})
+    assert mp.census.tabulate(apart, by=["cause"])["cause"].values.tolist() == ["250.0", "250.00"]
+
+
+def test_blank_text_is_missing(tmp_path):
+    frame = pd.DataFrame({"bpl": ["ARG", "", " ", None], "age": ["3", " ", "", "4"]})
+    path = tmp_path / "a.csv"
+    frame.to_csv(path, index=False)
+    for records in (frame, path):
+        table = mp.census.tabulate(records, by=["bpl", "age"], ages=[0, 15])
+        assert table["bpl"].values.tolist() == ["ARG", "unknown"]
+        assert table["unknown_age"].values.tolist() == [0.0, 2.0]
+        # Unless the codes say what it means.
+        told = mp.census.tabulate(
+            records, by=["bpl"], codes={"bpl": {"": "native", "ARG": "foreign"}}
+        )
+        assert told["population"].to_series().to_dict() == {"native": 3.0, "foreign": 1.0}
+
+
+def test_dims_in_any_list(frame):
+    want = tabulate(frame, by=["country", "sex"])
+    for by in (("country", "sex"), pd.Index(["country", "sex"]), iter(["country", "sex"])):
+        xr.testing.assert_identical(tabulate(frame, by=by), want)
+
+
+@pytest.mark.parametrize("name", ["population", "n_records", "age_width", "time"])
+def test_dims_that_the_table_has_other_uses_for(frame, name):
+    """Labels of age_width would be lost without a word."""
+    frame = frame.assign(**{name: frame["SEX"]})
+    with says(rf"by: \['{name}'\] would be dims and something else", f"'my_{name}': '{name}'"):
+        tabulate(frame, by=[name, "age"], time=2000)
+    table = tabulate(frame, by=["my", "age"], columns=COLUMNS | {"my": name}, time=2000)
+    assert table["my"].values.tolist() == [1, 2, 9]
+
+
 def test_little_memory_changes_nothing(frame, files):
     small = tabulate(
         files / "*.parquet", memory_limit="60MB", threads=1, cluster="HOUSEHOLD", strata="STRATUM"
@@ -317,6 +363,13 @@ def test_a_missing_stratum():
     frame = people(n=200).assign(STRATUM=lambda f: f["STRATUM"].where(f.index > 2))
     with says("column 'STRATUM'", "strata", "3 rows without"):
         tabulate(frame, strata="STRATUM")
+    polars = pytest.importorskip("polars")
+    # Where missing numbers are NaN and no nulls.
+    frame = polars.from_pandas(frame, nan_to_null=False)
+    assert frame["STRATUM"].is_nan().sum() == 3
+    for name in ("strata", "cluster"):
+        with says("column 'STRATUM'", name, "3 rows without"):
+            tabulate(frame, **{name: "STRATUM"})
 
 
 # --- what goes wrong
@@ -454,6 +507,13 @@ def test_wrong_arguments(frame):
     with says("at most 50,000,000 cells", "x 1001", "wider categories"):
         wide = pd.DataFrame({f"c{k}": range(1001) for k in range(3)})
         mp.census.tabulate(wide, by=["c0", "c1", "c2"])
+    with says("at most 50,000,000 cells", "70000 x 70000 x 70000 x 70000"):
+        wide = pd.DataFrame({f"c{k}": range(70_000) for k in range(4)})
+        mp.census.tabulate(wide, by=["c0", "c1", "c2", "c3"])
+    with says("records: expected columns"):
+        mp.census.tabulate(pd.DataFrame(index=[0, 1]), by=["age"])
+    with says("by: expected dims such as", "got none"):
+        tabulate(frame, by=[])
     with says("'id'", "at most 1,000,000 different values", "1,000,001", "identifier"):
         mp.census.tabulate(pd.DataFrame({"id": range(1_000_001)}), by=["id"])
     polars = pytest.importorskip("polars")

@@ -446,6 +446,12 @@ def test_wrong_birthplaces():
         mp.census.round(known(), distribute_birthplace=["PER"])
     with says(mp.SchemaError, "distribute_birthplace: expected a list"):
         mp.census.round(known(), distribute_birthplace="not stated")
+    for odd in ("BOL", [], 1):
+        with says(mp.SchemaError, "'not stated': expected a list of birthplaces", "got "):
+            mp.census.round(known(), distribute_birthplace={"not stated": odd})
+    numbered = known().replace({"birthplace": {"not stated": 9, "BOL": 1, "CHL": 2}})
+    with says(mp.SchemaError, "distribute_birthplace: expected each label once", "'9'"):
+        mp.census.round(numbered, distribute_birthplace=[9, "9"])
     with says(mp.SchemaError, r"\['BOL'\] cannot receive"):
         mp.census.round(known(), distribute_birthplace={"not stated": ["BOL"], "BOL": ["CHL"]})
     with says(mp.SchemaError, "no other birthplace"):
@@ -627,3 +633,14 @@ def test_a_table_of_records_without_ages_or_with_another_date():
         mp.census.round(table["population"])
     with says(mp.SchemaError, "unknown"):
         mp.census.round(table)
+
+
+@pytest.mark.parametrize("name", ["age_width", "population"])
+def test_dims_that_the_round_has_other_uses_for(name):
+    """Their labels would be lost."""
+    frame = known().rename(columns={"population": "persons"}).assign(**{name: 5})
+    with says(mp.SchemaError, rf"columns: \['{name}'\] would be dims", f"'my_{name}': '{name}'"):
+        mp.census.round(frame, value="persons")
+    columns = {"age": "age", "my": name, "sex": "sex", "birthplace": "birthplace"}
+    made = mp.census.round(frame[frame["country"] == "ARG"], columns=columns, value="persons")
+    assert made["my"].values.tolist() == [5]

@@ -18,7 +18,8 @@ __all__ = ["UNKNOWN", "Coding", "Dimension", "code_ages", "code_labels", "code_n
 
 #: The label of what is missing or has a code for unknown.
 UNKNOWN: Final = "unknown"
-_DIGITS: Final = re.compile(r"-?\d+")
+#: A whole number, also as a column of floats is written: "31.0".
+_DIGITS: Final = re.compile(r"(-?\d+)(?:\.0+)?")
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,9 @@ def code_numbers(dim: Dimension, what: str, most: int, called: str, values: Valu
 
 def _named(dim: Dimension, values: Values, called: str) -> list[Any]:
     """The label of each value: by its code, or the value itself."""
-    meaning = {_plain(code): _label(label) for code, label in (dim.codes or {}).items()}
-    meaning |= {UNKNOWN: UNKNOWN} | {_plain(code): UNKNOWN for code in dim.unknown}
+    meaning = {UNKNOWN: UNKNOWN}
+    meaning |= {_plain(code): _label(label) for code, label in (dim.codes or {}).items()}
+    meaning |= {_plain(code): UNKNOWN for code in dim.unknown}
     labels = [_label(value) for value, _ in values]
     found = [_meaning(meaning, label) for label in labels]
     if dim.codes is None or dim.is_open:
@@ -158,14 +160,14 @@ def _named(dim: Dimension, values: Values, called: str) -> list[Any]:
 
 
 def _meaning(meaning: Mapping[Any, Any], label: Any) -> Any:
-    """What a value means, or None: 1, '1' and '01' are one code unless the codes differ."""
+    """What a value means, or None: 1, '1', '01' and '1.0' are one unless the codes differ."""
     if label in meaning:
         return meaning[label]
     return meaning.get(_number(label))
 
 
 def _label(value: Any) -> Any:
-    """A value as a label: text, or a number, whole ones as int; missing ones are unknown."""
+    """A value as a label: text, or a number, whole ones as int; missing and blank ones unknown."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value != value:
@@ -177,7 +179,7 @@ def _label(value: Any) -> Any:
     if isinstance(value, float | decimal.Decimal):
         number = float(value)
         return int(number) if number.is_integer() else number
-    return value.strip() if isinstance(value, str) else str(value)
+    return (value.strip() or UNKNOWN) if isinstance(value, str) else str(value)
 
 
 def _plain(label: Any) -> Any:
@@ -188,9 +190,9 @@ def _plain(label: Any) -> Any:
 
 
 def _number(label: Any) -> Any:
-    """Text of digits as a number."""
-    is_number = isinstance(label, str) and _DIGITS.fullmatch(label)
-    return int(label) if is_number else label
+    """Text of a whole number as a number."""
+    found = _DIGITS.fullmatch(label) if isinstance(label, str) else None
+    return int(found[1]) if found else label
 
 
 def _order(label: Any) -> tuple[bool, Any]:

@@ -56,14 +56,17 @@ class Counts:
             If the array would be too large.
         """
         if math.prod(self.shape) > _MOST_CELLS:
-            raise SchemaError(
-                f"by: expected at most {_MOST_CELLS:,} cells, got "
-                f"{' x '.join(map(str, self.shape))}; leave out a dim, or give labels of wider "
-                "categories: codes={...}"
-            )
+            raise _too_many(self.shape)
         array = np.zeros(math.prod(self.shape), dtype=values.dtype)
         array[self.cells] = values
         return array.reshape(self.shape)
+
+
+def _too_many(shape: Sequence[int]) -> SchemaError:
+    return SchemaError(
+        f"by: expected at most {_MOST_CELLS:,} cells, got {' x '.join(map(str, shape))}; leave out "
+        "a dim, or give labels of wider categories: codes={...}"
+    )
 
 
 def check_columns(
@@ -163,7 +166,7 @@ def count(
     Raises
     ------
     SchemaError
-        If a dim has too many different values.
+        If a dim has too many different values, or all dims too many cells.
     """
     coded = []
     for k, (name, coding) in enumerate(codings.items()):
@@ -186,6 +189,8 @@ def count(
         )
         con.unregister("places")
     shape = tuple(coding.size for coding in coded)
+    if math.prod(shape) > np.iinfo(np.int64).max:  # cells are numbered
+        raise _too_many(shape)
     cell, joins = _cell(shape, "sums")
     found = con.execute(
         f"SELECT {cell} AS cell, fsum(persons) AS persons, sum(records)::BIGINT AS records FROM "
@@ -274,7 +279,12 @@ def variances(
 def _check_none_missing(
     con: duckdb.DuckDBPyConnection, source: Source, name: str, column: str
 ) -> None:
-    query = f"SELECT count(*) FROM {source.relation()} WHERE {quoted(column)} IS NULL"
+    value = quoted(column)
+    query = (
+        f"SELECT count(*) FROM {source.relation()} WHERE {value} IS NULL "
+        # What is missing in a column of floats may be NaN.
+        f"OR (typeof({value}) IN ('FLOAT', 'DOUBLE') AND isnan(TRY_CAST({value} AS DOUBLE)))"
+    )
     ((missing,),) = con.execute(query).fetchall()
     if missing:
         raise SchemaError(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,12 @@ from migproj.errors import SchemaError
 
 __all__ = ["Rows", "cube_of", "read_rows", "tidied"]
 
+#: Names of variables and coordinates of a round, which no dim may have.
+_TAKEN: Final = {
+    "population", "age_width", "unknown_age_distributed", "unknown_sex_distributed",
+    "unknown_age_and_sex_distributed", "birthplace_distributed", "coverage_adjustment",
+    "date_adjustment",
+}  # fmt: skip
 #: More cells than this are not one table but a column that is no dim.
 _MOST_CELLS = 200_000_000
 #: A printed total may differ by this from the sum of its parts: both are rounded to persons.
@@ -187,6 +193,12 @@ def _columns(
             f"columns: expected each column once, got {twice} for "
             f"{[dim for dim, name in names.items() if name in twice]}"
             + (" and as value" if value in twice else "")
+        )
+    odd = [dim for dim in names if dim in _TAKEN]
+    if odd:
+        raise SchemaError(
+            f"columns: {odd} would be dims and something else in the round; leave them out of "
+            f"columns=[...], or call them otherwise: columns={{'my_{odd[0]}': {names[odd[0]]!r}}}"
         )
     if "age" not in names:
         raise SchemaError(

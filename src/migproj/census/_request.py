@@ -16,7 +16,16 @@ from migproj.errors import SchemaError
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Codes", "Records", "Request", "Unknown", "label_coding", "opened", "request"]
+__all__ = [
+    "Codes",
+    "Records",
+    "Request",
+    "Unknown",
+    "label_coding",
+    "names_of_dims",
+    "opened",
+    "request",
+]
 
 Codes: TypeAlias = Mapping[str, Mapping[Any, Any]]
 Unknown: TypeAlias = Mapping[str, Iterable[Any]]
@@ -79,6 +88,28 @@ class Request:
         return own | {column: name for name, column in others.items() if column}
 
 
+def names_of_dims(by: Any, taken: Iterable[str]) -> list[str]:
+    """The dims of `by`, which must not have the names of what the table holds beside them.
+
+    Raises
+    ------
+    SchemaError
+        If `by` is no list of names, or a name is taken.
+    """
+    names = None if isinstance(by, str) or not isinstance(by, Iterable) else list(by)
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise SchemaError(
+            f"by: expected names of dims such as ['birthplace', 'sex', 'age'], got {by!r}"
+        )
+    odd = [name for name in names if name in taken]
+    if odd:
+        raise SchemaError(
+            f"by: {odd} would be dims and something else in the table; call them otherwise: "
+            f"by=['my_{odd[0]}', ...], columns={{'my_{odd[0]}': {odd[0]!r}}}"
+        )
+    return names
+
+
 def request(
     records: Any,
     by: Sequence[str],
@@ -94,11 +125,6 @@ def request(
     SchemaError
         If `records`, `by` or a mapping is not what it should be.
     """
-    given: Any = by
-    if isinstance(given, str) or not all(isinstance(name, str) for name in given) or not by:
-        raise SchemaError(
-            f"by: expected names of dims such as ['birthplace', 'sex', 'age'], got {by!r}"
-        )
     twice = sorted({name for name in by if list(by).count(name) > 1})
     if twice:
         raise SchemaError(f"by: expected each dim once, got {twice} repeatedly")

@@ -92,15 +92,19 @@ def distribute_birthplaces(
     have = {text(label): label for label in population["birthplace"].values}
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise SchemaError(f"distribute_birthplace: expected a list of labels, got {given!r}")
-    wanted = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given)
-    shared = _of_table([text(label) for label in wanted], have)
+    wanted = list(given.items() if isinstance(given, Mapping) else dict.fromkeys(given).items())
+    names = [text(label) for label, _ in wanted]
+    shared = _of_table(names, have)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SchemaError(f"distribute_birthplace: expected each label once, got {twice} again")
     known = [label for label in have.values() if label not in shared]
     if not known:
         raise SchemaError("distribute_birthplace: no other birthplace is left to receive them")
     base = population.sel(birthplace=known)
     added = xr.zeros_like(base)
-    for label, receivers in zip(shared, wanted.values(), strict=True):
-        to = known if receivers is None else _of_table([text(r) for r in receivers], have)
+    for label, (_, receivers) in zip(shared, wanted, strict=True):
+        to = known if receivers is None else _receivers(label, receivers, have)
         odd = [label for label in to if label in shared]
         if odd:
             raise SchemaError(
@@ -113,6 +117,16 @@ def distribute_birthplaces(
     check_kept("birthplaces", population, result, ["birthplace"])
     dims = population.dims
     return result.transpose(*dims), named(added.transpose(*dims), "birthplace_distributed")
+
+
+def _receivers(label: Any, given: Any, have: dict[str, Any]) -> list[Any]:
+    receivers = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
+    if not receivers:
+        raise SchemaError(
+            f"distribute_birthplace: {label!r}: expected a list of birthplaces that receive it, "
+            f"got {given!r}"
+        )
+    return _of_table([text(receiver) for receiver in receivers], have)
 
 
 def _of_table(labels: list[str], have: dict[str, Any]) -> list[Any]:

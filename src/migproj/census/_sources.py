@@ -202,6 +202,8 @@ def source_of(records: Any) -> Source:
     package = type(records).__module__.partition(".")[0]
     if package == "pandas" and hasattr(records, "columns"):
         names = tuple(records.columns)
+        if not names:
+            raise SchemaError("records: expected columns, got a frame without any")
         odd = [name for name in names if not isinstance(name, str)]
         if odd:
             raise SchemaError(
@@ -285,8 +287,8 @@ def _header(name: str) -> tuple[list[str], str]:
             line = file.readline().rstrip("\r\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise SchemaError(
-            f"records: {name}: 0 rows read, its header is not text in UTF-8 ({error}); write the "
-            "file again"
+            f"records: {name}: 0 rows read, its header is not text in UTF-8 ({error}); save it as "
+            "UTF-8, or fetch it again"
         ) from None
     if not line:
         raise SchemaError(f"records: {name}: 0 rows, the file has no header; write it again")
@@ -380,5 +382,6 @@ def _listed(files: Sequence[str]) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # It quotes the line of the file, of whatever length.
+    lines = [line.strip()[:200] for line in str(error).splitlines() if line.strip()]
     return "; ".join(lines[:3])

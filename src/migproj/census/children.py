@@ -13,7 +13,14 @@ import xarray as xr
 from migproj.ages import AgeGroups, AgesLike, as_groups
 from migproj.census._coding import Coding, Dimension, code_ages, code_numbers
 from migproj.census._count import Counts, count, weigh
-from migproj.census._request import Codes, Unknown, label_coding, opened, request
+from migproj.census._request import (
+    Codes,
+    Unknown,
+    label_coding,
+    names_of_dims,
+    opened,
+    request,
+)
 from migproj.census.records import attrs_of, coords_of
 from migproj.conventions import FEMALE
 from migproj.dates import DateLike, decimal_year
@@ -23,6 +30,11 @@ __all__ = ["children_ever_born"]
 
 _BORN: Final = "children_born"
 _SURVIVING: Final = "children_surviving"
+#: Names of other variables and coordinates of the table, which no dim may have.
+_TAKEN: Final = {
+    "women", "women_unknown_parity", "mean_children_born", "women_unknown_survival",
+    "children_dead", "proportion_dead", "n_records", "age_width",
+}  # fmt: skip
 #: No woman has more; codes for unknown are above.
 _MOST_CHILDREN: Final = 60
 
@@ -114,11 +126,12 @@ def children_ever_born(
     >>> [round(float(table[name]), 3) for name in names]
     [35.0, 5.0, 2.0, 0.167]
     """
+    when = {} if time is None else {"time": decimal_year(time)}
+    by = names_of_dims(by, {*_TAKEN, *when})
     own = [name for name in ("sex", "age", _BORN, _SURVIVING) if name in by]
     if own:
         raise SchemaError(f"by: {own} are there in any case; leave them out of by=")
     groups = as_groups(ages, open_ended=False)
-    when = {} if time is None else {"time": decimal_year(time)}
     children = [_BORN, _SURVIVING] if surviving else [_BORN]
     asked = request(records, [*by, *children, "sex", "age"], weight, columns, codes, unknown)
     every = _all_ages(groups)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,23 @@ import xarray as xr
 from migproj.ages import AgeGroups, AgesLike, as_groups
 from migproj.census._coding import Coding, code_ages
 from migproj.census._count import Counts, count, variances, weigh
-from migproj.census._request import Codes, Request, Unknown, label_coding, opened, request
+from migproj.census._request import (
+    Codes,
+    Request,
+    Unknown,
+    label_coding,
+    names_of_dims,
+    opened,
+    request,
+)
 from migproj.conventions import VARIABLES
 from migproj.dates import DateLike, decimal_year
+from migproj.errors import SchemaError
 
 __all__ = ["tabulate"]
+
+#: Names of variables and coordinates of the table, which no dim may have.
+_TAKEN: Final = {"population", "n_records", "unknown_age", "standard_error", "age_width"}
 
 
 def tabulate(
@@ -59,13 +71,14 @@ def tabulate(
         several codes may have one label. Without codes the labels are the values found,
         sorted. ``{"age": {1: 0, 2: 5}}`` gives codes of age groups the ages at which they start.
     unknown : mapping, optional
-        Codes that stand for unknown: ``{"age": [999], "sex": [9]}``. Missing values always do.
+        Codes that stand for unknown: ``{"age": [999], "sex": [9]}``. Missing and blank values do,
+        unless `codes` say what ``""`` means.
     ages : array with an ``age`` coordinate, or sequence of int or str
         Age groups as in :func:`~migproj.age_coords`; the last is open-ended unless a label
         says otherwise. Only used with ``"age"`` in `by`, whose column holds completed years.
     strata, cluster : str, optional
         Columns of the sample's strata and of its clusters (those of the first stage), for the
-        standard errors. A cluster lies in one stratum.
+        standard errors. A cluster lies in one stratum: the same number in two is two clusters.
     standard_errors : bool, default False
         Whether to return sampling standard errors; always done if `strata` or `cluster` is given.
     time : int, float, str or date, optional
@@ -104,7 +117,8 @@ def tabulate(
     .. math:: v(\hat T) = \sum_h \frac{n_h}{n_h - 1}
               \Big( \sum_c t_{hc}^2 - \frac{1}{n_h} \big( \sum_c t_{hc} \big)^2 \Big)
 
-    over all :math:`n_h` clusters of a stratum, also those without anybody in the cell. Without
+    over all :math:`n_h` clusters of a stratum, also those without anybody in the cell. Those left
+    out of the records are not known: tabulate the whole sample, and select from the table. Without
     `cluster` each record is one; without `strata` there is one stratum. It leaves out the finite
     population correction, so it is too high where a large part of a stratum was drawn.
     Standard errors of sums of cells are not sums of theirs: tabulate by fewer dims.
@@ -135,9 +149,12 @@ def tabulate(
     >>> float(table["population"].sum() + table["unknown_age"].sum())
     50.0
     """
+    when = None if time is None else decimal_year(time)
+    by = names_of_dims(by, _TAKEN if when is None else {*_TAKEN, "time"})
+    if not by:
+        raise SchemaError("by: expected dims such as ['birthplace', 'sex', 'age'], got none")
     asked = request(records, by, weight, columns, codes, unknown)
     groups = as_groups(ages)
-    when = None if time is None else decimal_year(time)
     design = {"strata": strata, "cluster": cluster}
     with opened(asked, memory_limit, threads, **design) as (con, source):
         weigh(con, source, asked.columns, asked.weight)
