@@ -617,3 +617,29 @@ def test_calls_of_the_library_on_dask_chunks(tmp_path):
 def test_a_job_is_a_file(odd):
     with pytest.raises(mp.SchemaError, match="job: expected the path of a job file, got"):
         mp.batch.run(odd)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "mend"),
+    [
+        ("lock", "", "if no run writes to the store remove it"),
+        ("lock", "{}", "if no run writes to the store remove it"),
+        ("job.json", "", "another store"),
+        ("chunks/1-0.json", "\0", "remove it, and its chunk is done again"),
+    ],
+)
+def test_files_beside_the_store_that_were_damaged(job, name, text, mend):
+    """As a disk may leave them when the power goes."""
+    before = contents(mp.batch.run(job).store)
+    file = job.parent / "world.zarr.job" / name
+    file.write_text(text)
+    with pytest.raises(mp.batch.BatchError, match=f"{name}: .*{mend}"):
+        mp.batch.run(job)
+    if name != "job.json":
+        file.unlink()
+        assert contents(mp.batch.run(job).store) == before
+
+
+def test_a_job_as_editors_of_windows_save_it(job):
+    job.write_bytes(b"\xef\xbb\xbf" + job.read_bytes().replace(b"\n", b"\r\n"))
+    assert mp.batch.run(job).chunks == 6

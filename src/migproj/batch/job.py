@@ -277,8 +277,8 @@ def schema() -> dict[str, Any]:
 def read_job(file: Path) -> Job:
     """The job of a file, checked against the schema."""
     try:
-        with file.open("rb") as opened:
-            words = tomllib.load(opened)
+        # Some editors begin a file with a mark of its encoding, which TOML has not.
+        words = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SchemaError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

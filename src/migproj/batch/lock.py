@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from migproj.batch.errors import StoreInUseError
-from migproj.batch.store import Beside, put, writing
+from migproj.batch.errors import BatchError, StoreInUseError
+from migproj.batch.store import Beside, put, words_of, writing
 
 __all__ = ["locked"]
 
@@ -33,7 +33,7 @@ def locked(beside: Beside, say: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, BatchError):
             if _read(beside.lock) == own:
                 beside.lock.unlink()
 
@@ -47,10 +47,14 @@ def _own() -> dict[str, Any]:
 
 
 def _read(lock: Path) -> dict[str, Any] | None:
+    mend = "if no run writes to the store remove it"
     try:
-        return json.loads(lock.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+        held = words_of(lock, mend)
     except FileNotFoundError:
         return None
+    if not isinstance(held, dict) or not {"pid", "host", "began", "since"} <= held.keys():
+        raise BatchError(f"{lock}: does not say which process has it; {mend}")
+    return held
 
 
 def _check_gone(beside: Beside, held: dict[str, Any]) -> None:

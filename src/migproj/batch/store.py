@@ -25,7 +25,7 @@ from migproj.batch.errors import (
 from migproj.batch.inputs import Chunk, Plan, files_of
 from migproj.batch.job import Job
 
-__all__ = ["Beside", "put", "record_of", "template", "write", "writing"]
+__all__ = ["Beside", "put", "record_of", "template", "words_of", "write", "writing"]
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 _DENIED: Final = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR}
@@ -58,6 +58,16 @@ def put(file: Path, text: str) -> None:
         opened.flush()
         os.fsync(opened.fileno())
     fresh.replace(file)
+
+
+def words_of(file: Path, mend: str) -> Any:
+    """What a run has written into a file of the folder beside the store."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise BatchError(f"{file}: cannot be read: {error}; {mend}") from error
 
 
 class Beside:
@@ -93,9 +103,9 @@ class Beside:
         return [
             (chunk, text)
             for chunk in chunks
-            for text in json.loads((self.chunks / f"{chunk.key}.json").read_text("utf-8"))[
-                "warnings"
-            ]
+            for text in words_of(
+                self.chunks / f"{chunk.key}.json", "remove it, and its chunk is done again"
+            )["warnings"]
         ]
 
     def begin(self, record: dict[str, Any], whole: Callable[[], xr.Dataset]) -> bool:
@@ -123,7 +133,7 @@ class Beside:
                 f"{self.store} exists already and was not made by a job (there is no {self.job}); "
                 "give the job another store"
             )
-        had = json.loads(self.job.read_text(encoding="utf-8"))
+        had = words_of(self.job, "give the job another store, or remove this one to start anew")
         before, now = _flat(had), _flat(record)
         odd = [key for key in sorted(before | now) if before.get(key) != now.get(key)]
         if odd:
