@@ -325,7 +325,7 @@ def test_lines_of_too_many_dims():
     with pytest.raises(mp.SchemaError, match=r"expected the dim\(s\) \['time'\]"):
         mp.plot.stock_lines(draws)
     with pytest.raises(mp.SchemaError, match="'time' has no labels"):
-        mp.plot.stock_lines(draws.isel(race=0, age=0).rename(draw="time"))
+        mp.plot.stock_lines(abs(draws.isel(race=0, age=0).rename(draw="time")))
 
 
 def test_scale_of_stocks_is_in_print():

@@ -49,6 +49,47 @@ def test_stock_lines_on_given_axes(net):
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1960", "1970"]
 
 
+def test_times_are_dates_in_any_order():
+    days = np.array(["2010-10-27", "1990-01-01", "2000-07-01"], "datetime64[ns]")
+    stock = xr.DataArray([3.0, 1.0, 2.0], dims="time", coords={"time": days})
+    for array in (stock, stock.assign_coords(time=[mp.decimal_year(day) for day in days])):
+        (line,) = stock_lines(array).get_lines()
+        np.testing.assert_array_equal(line.get_ydata(), [1.0, 2.0, 3.0])
+        np.testing.assert_allclose(line.get_xdata(), [1990.0, 2000.497268, 2010.819178])
+    with pytest.raises(mp.IntervalError, match="array: 'time': date: expected"):
+        stock_lines(stock.assign_coords(time=["a", "b", "c"]))
+
+
+def test_dates_are_days_in_print(net):
+    days = np.array(["1990-01-01", "2000-07-01"], "datetime64[ns]")
+    rounds = xr.concat([net.isel(birthplace=0, drop=True)] * 2, "time").assign_coords(time=days)
+    lines = age_profile(rounds).get_lines()
+    assert [line.get_label() for line in lines[:2]] == ["1990-01-01", "2000-07-01"]
+    ax = mp.plot.heat_map(rounds)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1990-01-01", "2000-07-01"]
+    people = abs(rounds).expand_dims(sex=["female", "male"])
+    ax = mp.plot.pyramid(*(people.isel(time=k) for k in (1, 0)))
+    shown = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert shown == ["2000-07-01", "1990-01-01"]
+
+
+def test_stocks_below_0_have_no_logarithm():
+    stock = xr.DataArray([1.0, -10.0], dims="time", coords={"time": [1960.0, 1970.0]})
+    with pytest.raises(mp.SchemaError, match="array: expected counts of 0 or more"):
+        stock_lines(stock)
+
+
+def test_markers_of_many_points_are_as_wide_as_the_line(people):
+    few = age_profile(mp.regroup_ages(people.sel(country="A"), range(0, 85, 5)))
+    many = age_profile(people.sel(country="A"))
+    assert few.get_lines()[0].get_markersize() > 3
+    assert many.get_lines()[0].get_markersize() <= many.get_lines()[0].get_linewidth()
+    assert (
+        age_profile(people.sel(country="A"), marker="s", markersize=5).get_lines()[0].get_marker()
+        == "s"
+    )
+
+
 def test_more_birthplaces_than_colours_are_told_apart():
     many = xr.DataArray(
         np.ones((20, 2)),
@@ -96,6 +137,12 @@ def test_age_quality_draws_every_score(people):
     lines = [line for line in axes[-1].get_lines() if not line.get_label().startswith("_")]
     assert [line.get_label() for line in lines] == ["A, female", "A, male", "B, female", "B, male"]
     np.testing.assert_array_equal(lines[2].get_ydata(), report["digit_shares"][1, 0])
+    # What the colours mean is to be read, and is the same in all.
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ["female", "male"]
+    colours = [line.get_color() for line in dots(whipple)]
+    assert [line.get_color() for line in lines] == colours * 2
+    (both,) = dots(axes[titles.index("age_sex_accuracy")])
+    assert both.get_color() not in colours
 
 
 def test_age_quality_of_one_population_in_groups(people):
@@ -106,6 +153,7 @@ def test_age_quality_of_one_population_in_groups(people):
     assert axes == list(given)
     assert [ax.get_title() for ax in axes] == list(report)
     assert all(len(dots(ax)) == 1 for ax in axes)
+    assert axes[0].get_legend() is None
     # Sound ages: no worse band of the sawtooth.
     assert not axes[list(report).index("sawtooth_index")].patches
 

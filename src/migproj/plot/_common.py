@@ -29,6 +29,7 @@ __all__ = [
     "inches_of",
     "label_ages",
     "label_of",
+    "labels_of",
     "lines_of",
     "need_of",
     "refuse_more",
@@ -109,7 +110,7 @@ def lines_of(name: str, array: xr.DataArray, along: str) -> list[tuple[str | Non
     if not others:
         return [(None, slim.values)]
     rows = slim.transpose(others[0], along)
-    return list(zip(map(label_of, rows[others[0]].values.tolist()), rows.values, strict=True))
+    return list(zip(labels_of(rows[others[0]]), rows.values, strict=True))
 
 
 def label_of(value: Any) -> str:
@@ -117,6 +118,14 @@ def label_of(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
+
+
+def labels_of(coord: xr.DataArray) -> list[str]:
+    """The labels of a dim in print; dates as days."""
+    values = np.atleast_1d(coord.values)
+    if values.dtype.kind == "M":  # which tolist makes nanoseconds
+        values = np.datetime_as_string(values, unit="D")
+    return [label_of(value) for value in values.tolist()]
 
 
 def style_of(line: int) -> dict[str, Any]:
@@ -133,8 +142,7 @@ def dots_in_rows(ax: Axes, array: xr.DataArray, place: str, **style: Any) -> Non
     for line, (label, values) in enumerate(lines_of("array", array, place)):
         look = {"linestyle": "none", "marker": "os"[line % 2], "label": label}
         ax.plot(values, rows, **{**look, "color": COLOURS[line % len(COLOURS)], **style})
-    labels = array[place].values.tolist() if place in array.coords else [""] * len(rows)
-    ax.set_yticks(rows, [label_of(label) for label in labels])
+    ax.set_yticks(rows, labels_of(array[place]) if place in array.coords else [""] * len(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
 
 

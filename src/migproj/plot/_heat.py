@@ -13,7 +13,7 @@ from migproj.errors import SchemaError
 from migproj.plot._common import (
     axes_or_new,
     label_ages,
-    label_of,
+    labels_of,
     need_of,
     refuse_more,
     thin,
@@ -137,7 +137,7 @@ def _label(axis: Axis, array: xr.DataArray, dim: str) -> None:
     if dim == "age" and "age" in array.coords:
         label_ages(axis, groups_of(array, "array"))
         return
-    labels = [label_of(v) for v in (array[dim].values if dim in array.coords else places).tolist()]
+    labels = labels_of(array[dim]) if dim in array.coords else [str(k) for k in places]
     if _rises(array, dim) or dim not in array.coords:
         thin(axis, places, labels)
         return

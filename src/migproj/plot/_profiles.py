@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_dims
+from migproj._checks import check_counts, check_dims
 from migproj.ages import groups_of
+from migproj.dates import year_of
 from migproj.errors import SchemaError
 from migproj.indicators import sex_ratio
 from migproj.plot._common import (
@@ -31,8 +32,12 @@ __all__ = ["age_profile", "sex_ratios", "stock_lines"]
 
 _MEDIAN: Final = "median"
 _FAINT: Final = 0.25
+#: Of more points than this the markers would run together: they are as wide as the line.
+_POINTS: Final = 40
 #: More labels than this go above the axes.
 _MANY: Final = 5
+#: A point between two that are missing is still seen.
+_NARROW: Final[dict[str, Any]] = {"marker": "o", "markersize": 1.5, "markeredgewidth": 0}
 #: The line of as many men as women.
 _EVEN: Final[dict[str, Any]] = {"color": "0.6", "linewidth": 0.8, "zorder": 0}
 
@@ -88,8 +93,9 @@ def stock_lines(
     Parameters
     ----------
     array : DataArray (time) or (dim, time), with ``quantile`` or ``draw`` or without
-        Such as stocks by birthplace (persons). Bands as in :func:`age_profile`. Dims of length 1
-        are left out.
+        Such as stocks by birthplace (persons), in order of time whatever their order. Bands as in
+        :func:`age_profile`. Dims of length 1 are left out. A line to a stock of 0 leaves the axes
+        at the bottom, for a logarithmic scale has no 0.
     ax : matplotlib Axes, optional
         Where to draw. Default: a new figure. ``axes.set_yscale("linear")`` afterwards for a scale
         from 0.
@@ -105,7 +111,9 @@ def stock_lines(
     Raises
     ------
     SchemaError
-        If there is no dim time, or more than one other dim with several labels.
+        If there is no dim time, more than one other dim with several labels, or a negative stock.
+    IntervalError
+        If a label of time is no date.
 
     Examples
     --------
@@ -117,6 +125,8 @@ def stock_lines(
     'log'
     """
     check_dims("array", array, "time")
+    array = array.compute()
+    check_counts("array", array, people=False)
     ax = _by_time(axes_or_new(ax), "array", array, style, add_legend)
     ax.set_yscale("log")
     _plain(ax)
@@ -195,7 +205,8 @@ def _by_age(
     ax: Axes, name: str, array: xr.DataArray, style: dict[str, Any], add_legend: bool
 ) -> Axes:
     groups = groups_of(array, name)
-    _lines(ax, name, array, "age", np.arange(len(groups)), {"marker": ".", **style})
+    marker = {"marker": "."} if len(groups) <= _POINTS else _NARROW
+    _lines(ax, name, array, "age", np.arange(len(groups)), {**marker, **style})
     label_ages(ax.xaxis, groups)
     ax.set_xlabel("age")
     _legend(ax, add_legend)
@@ -207,8 +218,11 @@ def _by_time(
 ) -> Axes:
     if "time" not in array.coords:
         raise SchemaError(f"{name}: dim 'time' has no labels; {name}.assign_coords(time=[...])")
-    times = array["time"].values
-    _lines(ax, name, array, "time", times, {"marker": "o", "markersize": 4, **style})
+    years = np.array([year_of(label, name, "time") for label in array["time"].values])
+    order = np.argsort(years)
+    array, times = array.isel(time=order), years[order]
+    marker = {"marker": "o", "markersize": 4} if len(times) <= _POINTS else _NARROW
+    _lines(ax, name, array, "time", times, {**marker, **style})
     thin(ax.xaxis, times, [label_of(year) for year in times.tolist()], always=-1)
     ax.set_xlabel("year")
     _legend(ax, add_legend)

@@ -13,7 +13,7 @@ from migproj._checks import check_counts, check_dims, check_sexes
 from migproj.ages import AgeGroups, groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.errors import SchemaError
-from migproj.plot._common import Bands, axes_or_new, bands_of, label_of, refuse_more, thin
+from migproj.plot._common import Bands, axes_or_new, bands_of, labels_of, refuse_more, thin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,12 +140,12 @@ def _names(
     if other is None:
         return None, None
     one, two = (
-        {c: array[c].item() for c in array.coords if array[c].size == 1}
+        {c: labels_of(array[c])[0] for c in array.coords if array[c].size == 1}
         for array in (population, other)
     )
     for coord in one:
         if coord in two and one[coord] != two[coord]:
-            return label_of(one[coord]), label_of(two[coord])
+            return one[coord], two[coord]
     return None, None
 
 

@@ -46,9 +46,10 @@ def age_quality(report: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> li
     Returns
     -------
     list of matplotlib Axes
-        One a score, in the order of the report: a dot for each label, in a colour for each sex,
-        beside the value without error (line) and the worse bands (grey, darker as they get worse)
-        where there are any. The last one has a line for each label, with the digits.
+        One a score, in the order of the report: a dot for each label, in a colour for each sex
+        (the legend of the first; of both together in grey), beside the value without error (line)
+        and the worse bands (grey, darker as they get worse) where there are any. The last one has a
+        line for each label, with the digits, in the same colours.
 
     Raises
     ------
@@ -90,7 +91,10 @@ def age_quality(report: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> li
         if name == "digit_shares":
             _digits(ax, array)
         else:
-            _score(ax, array, place, *_SCORES[name])
+            _score(ax, array, place, *_SCORES[name], _style(slim, array))
+    handles, labels = drawn[0].get_legend_handles_labels()
+    if labels:
+        drawn[0].legend(handles, labels, fontsize="small")
     return drawn
 
 
@@ -98,11 +102,22 @@ def _is_report(report: Any) -> bool:
     return isinstance(report, xr.Dataset)
 
 
+def _style(report: xr.Dataset, array: xr.DataArray) -> dict[str, Any]:
+    """Of a score of both sexes together, beside those of each."""
+    together = "sex" in report.dims and "sex" not in array.dims
+    return {"color": "0.5", "marker": "D"} if together else {}
+
+
 def _score(
-    ax: Axes, array: xr.DataArray, place: str, perfect: float, bands: tuple[float, ...]
+    ax: Axes,
+    array: xr.DataArray,
+    place: str,
+    perfect: float,
+    bands: tuple[float, ...],
+    style: dict[str, Any],
 ) -> None:
     """Dots of one score, a row for each label, the first on top."""
-    dots_in_rows(ax, array, place)
+    dots_in_rows(ax, array, place, **style)
     ax.axvline(perfect, color="0.4", linewidth=0.8, zorder=0)
     left, right = ax.get_xlim()
     for k, (low, high) in enumerate(itertools.pairwise([*bands, np.inf])):
@@ -118,11 +133,13 @@ def _digits(ax: Axes, array: xr.DataArray) -> None:
     rows = array.transpose(..., "digit")
     outer = [dim for dim in rows.dims if dim != "digit"]
     labels = itertools.product(*(rows[dim].values if dim in rows.coords else [""] for dim in outer))
+    sexes = rows["sex"].values.tolist() if "sex" in outer else []
     for line, (label, values) in enumerate(
         zip(labels, rows.values.reshape(-1, rows.sizes["digit"]), strict=True)
     ):
         name = ", ".join(str(part) for part in label if str(part)) or None
-        ax.plot(rows["digit"].values, values, label=name, marker=".", **style_of(line))
+        colour = sexes.index(label[outer.index("sex")]) if sexes else line
+        ax.plot(rows["digit"].values, values, label=name, marker=".", **style_of(colour))
     ax.axhline(10, color="0.4", linewidth=0.8, zorder=0)
     ax.set_xticks(rows["digit"].values)
     ax.set_xlabel("last digit")
