@@ -52,6 +52,19 @@ def test_wrong_coverage(counted):
         mp.correct_coverage(counted, by_country)
     with pytest.raises(mp.SchemaError, match=r"population: expected an xarray.DataArray"):
         mp.correct_coverage([1.0], 1.0)
+    with pytest.raises(mp.SchemaError, match=r"near 1, got 103 .*divide percentages by 100"):
+        mp.correct_coverage(counted, 103.0)
+
+
+def test_coverage_of_other_age_groups(counted):
+    """The same lower bounds, but the last group of one of them ends."""
+    ages = counted["age"].values.tolist()
+    factor = xr.DataArray(np.full(len(ages), 1.1), dims="age", coords={"age": ages})
+    closed = factor.assign_coords(mp.age_coords(ages, open_ended=False))
+    with pytest.raises(mp.AlignmentError, match=r"coverage: dim 'age': expected the age groups of"):
+        mp.correct_coverage(counted, closed)
+    same = mp.correct_coverage(counted, factor.assign_coords(mp.age_coords(ages)))
+    xr.testing.assert_identical(same, mp.correct_coverage(counted, factor))
 
 
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
@@ -166,6 +179,9 @@ def test_wrong_e0(mx):
     # Only the open-ended group has deaths, and nobody is to reach it.
     with pytest.raises(mp.SchemaError, match=r"e0: no proportion of mx gives it in 2 life table"):
         mp.scale_mortality(mx.where(mx["age"] == 100, 0.0), 60.0)
+    # Nobody dies, in whatever proportion.
+    with pytest.raises(mp.SchemaError, match=r"e0: no proportion of mx gives it in 2 life table"):
+        mp.scale_mortality(mx * 0.0, 60.0)
 
 
 def test_corrected_rounds_with_the_ratios_of_two_censuses():

@@ -129,6 +129,9 @@ def test_rounds_that_are_none(people, births):
     undated = people.rename(time="round").drop_vars("round")
     with says(mp.IntervalError, "rounds: dim 'round': expected a coordinate with the date"):
         mp.net_migration_rounds(undated, table())
+    days = np.array(["1980-01-01", "NaT", "2000-01-01"], "datetime64[ns]")
+    with says(mp.IntervalError, "rounds: date: expected those of both rounds 0 and 1", "second"):
+        mp.net_migration_rounds(undated.assign_coords(date=("round", days)), table())
     with says(mp.IntervalError, "must come after"):
         mp.net_migration_rounds(people.isel(time=[1, 0, 2]), table(), births=births)
     with says(mp.SchemaError, "dim 'period': expected the labels of the rounds", "1990.0"):

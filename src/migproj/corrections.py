@@ -17,7 +17,7 @@ from migproj._checks import (
     check_rates,
     where,
 )
-from migproj.ages import groups_of
+from migproj.ages import AgeGroups, groups_of
 from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, DataQualityWarning, SchemaError
 from migproj.lifetable import life_table
@@ -26,6 +26,8 @@ __all__ = ["CORRECTED", "correct_coverage", "scale_mortality", "transfer_ages"]
 
 #: The mark of counts corrected for coverage.
 CORRECTED: Final = {"coverage": "corrected"}
+#: Factors over this are percentages; true over registered births may be far above 1.
+_PERCENT: Final = 50.0
 #: Secant steps to an expectation of life, to be had to this many years. Six do for most schedules.
 _SECANTS: Final = 20
 _CLOSE: Final = 1e-9
@@ -51,9 +53,9 @@ def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -
     Raises
     ------
     SchemaError
-        If a factor is not above 0, or counts are none.
+        If a factor is not above 0 or is over 50, as percentages are, or counts are none.
     AlignmentError
-        If labels differ on a dim that the two share.
+        If labels, or age groups, differ on a dim that the two share.
 
     Notes
     -----
@@ -71,13 +73,32 @@ def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -
     check_counts("population", population, people=False)
     factors = as_number("coverage", coverage)
     check_numbers("coverage", factors)
-    if factors.chunks is None and (odd := factors.values <= 0).any():
+    values = factors.values if factors.chunks is None else np.ones(0)
+    if (odd := (values <= 0) | (values > _PERCENT)).any():
+        first = float(values[odd][0])
+        mend = "divide percentages by 100" if first > 0 else "a distribution of it must not reach 0"
         raise SchemaError(
-            "coverage: expected true over enumerated, above 0 and near 1, got "
-            f"{float(factors.values[odd][0]):g} ({'; '.join(where(factors, odd))}); a distribution "
-            "of it must not reach 0"
+            f"coverage: expected true over enumerated, above 0 and near 1, got {first:g} "
+            f"({'; '.join(where(factors, odd))}); {mend}"
         )
+    _check_same_groups("population", population, "coverage", factors)
     return _product("population", population, "coverage", factors).assign_attrs(CORRECTED)
+
+
+def _check_same_groups(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> None:
+    """Age groups of both are as wide, where both say how wide they are."""
+    if not all("age" in a.dims and "age_width" in a.coords for a in (array, factor)):
+        return
+    groups, got = groups_of(array, name), groups_of(factor, other)
+    if groups.lower == got.lower and groups != got:
+        raise AlignmentError(
+            f"{other}: dim 'age': expected the age groups of {name}, {_ends(groups)}, got "
+            f"{_ends(got)}; give it for these, or {other}.drop_vars('age_width')"
+        )
+
+
+def _ends(groups: AgeGroups) -> str:
+    return ", ".join([*groups.labels[:3], "...", groups.labels[-1]])
 
 
 def _product(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> xr.DataArray:
@@ -225,7 +246,8 @@ def scale_mortality(mx: xr.DataArray, e0: float | xr.DataArray, **rules: Any) ->
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataQualityWarning)
             reached = life_table(rates, **rules)["ex"].isel(age=0, drop=True)
-        odd = (abs(reached - wanted) > _CLOSE).values
+        known = wanted.notnull() & mx.notnull().all("age")
+        odd = (known & ~(abs(reached - wanted) <= _CLOSE)).transpose(*reached.dims).values
         if odd.any():
             raise SchemaError(
                 f"e0: no proportion of mx gives it in {int(odd.sum())} life table(s): "

@@ -37,7 +37,7 @@ def net_migration_rounds(
         Population or stock (persons) of two or more rounds in order. ``time`` labels their
         instants, the same for all. ``round`` has any labels, and the coordinate ``date``
         (round) or (..., round), as of (country, round), says when each was, as decimal years or
-        dates; where a date is missing the place had no such round.
+        dates; where a date of (country, round) is missing the place had no such round.
     survival_or_life_table : DataArray or Dataset (..., [period,] age)
         As in :func:`net_migration`. Life tables with the dim ``period`` serve the years they
         are for, whatever the rounds; survival ratios with it, the interval that starts there.
@@ -181,6 +181,12 @@ def _interval(
         result = net_migration(before, after, source, **mine)
         return result.drop_vars(["period", "age_start"])
 
+    if not began.dims and np.isnan([began, ended]).any():
+        lacks = [name for name, at in (("first", began), ("second", ended)) if np.isnan(at)]
+        raise IntervalError(
+            f"rounds: date: expected those of both rounds {k} and {k + 1}, got none of the "
+            f"{' and '.join(lacks)}; leave out rounds without a date: rounds.sel({dim}=[...])"
+        )
     if not began.dims:
         result = estimate({}, float(began), float(ended))
         return result if dim == "time" else result.assign_coords(date=float(began))
