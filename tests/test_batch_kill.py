@@ -165,6 +165,26 @@ def test_what_the_disk_refuses(tmp_path, monkeypatch, whole, number, error, mess
     assert contents(mp.batch.run(job).store) == whole
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="open files are not told here")
+def test_the_disk_has_the_values_before_a_chunk_is_marked(tmp_path, monkeypatch):
+    """Through a file open for writing: to wait for others is an error on Windows."""
+    import fcntl
+
+    waited, sync = [], os.fsync
+
+    def watched(number):
+        assert fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_RDWR | os.O_WRONLY)
+        waited.append(os.readlink(f"/proc/self/fd/{number}"))
+        sync(number)
+
+    job = write_job(tmp_path)
+    monkeypatch.setattr(os, "fsync", watched)
+    mp.batch.run(job)
+    names = [os.path.relpath(file, tmp_path) for file in waited]
+    mark = names.index("world.zarr.job/chunks/0-0.json.new")
+    assert names.index("world.zarr/population/c/0/0/0/0/0") < mark
+
+
 @contextlib.contextmanager
 def small_disk(folder, size):
     """A file system of its own, where the tests may mount one."""

@@ -27,7 +27,7 @@ _WIDTH = 120
 
 
 class _Command(click.Group):
-    """Turns what the library and the disk raise into one line without a traceback."""
+    """Turns what the library raises into one line without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:

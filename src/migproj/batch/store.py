@@ -262,7 +262,7 @@ def write(plan: Plan, chunk: Chunk, result: xr.Dataset) -> None:
 def _wait_for(file: Path) -> None:
     """Until the disk has a file; a chunk of nothing but the fill value has none."""
     try:
-        number = os.open(file, os.O_RDONLY)
+        number = os.open(file, os.O_RDWR)  # Windows waits for no file that is open to be read
     except FileNotFoundError:
         return
     try:
