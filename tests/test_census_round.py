@@ -487,6 +487,11 @@ def test_dates_of_a_table():
     xr.testing.assert_identical(
         made, mp.census.round(known().assign(time=pd.Timestamp("1980-10-22")))["population"]
     )
+    for compact in ("19801022", 19801022):
+        for dim in ("date", "time"):
+            xr.testing.assert_identical(
+                mp.census.round(known().assign(**{dim: compact}))["population"], made
+            )
     with says(mp.SchemaError, "time: the table has a column of dates"):
         mp.census.round(frame, time=1980)
     with says(mp.IntervalError, "column 'date'", "'October'"):
@@ -530,6 +535,13 @@ def test_a_date_between_two_rounds():
         mp.census.round(frame, date=1995)
     with says(mp.SchemaError, "growth: expected one round"):
         mp.census.round(frame, date=1985, growth=0.01)
+
+
+def test_one_of_the_rounds_is_moved_by_growth():
+    frame = known().assign(round="first", date=1980)
+    made = mp.census.round(frame, date=1985, growth=0.01)["population"]
+    want = mp.census.round(known(), time=1980, date=1985, growth=0.01)["population"]
+    xr.testing.assert_identical(made.sel(round="first", drop=True), want)
 
 
 def test_what_is_shared_out_before_a_date_between_two_rounds():

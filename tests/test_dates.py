@@ -50,6 +50,13 @@ def test_other_intervals_are_kept():
     assert mp.interval_years("1999-12-30", "2000-01-01") == pytest.approx(2 / 365, abs=1e-6)
 
 
+def test_a_day_without_hyphens():
+    assert mp.decimal_year("19801022") == mp.decimal_year("1980-10-22")
+    for number in (19801022, 19801022.0):
+        with pytest.raises(mp.IntervalError, match="expected a decimal year, got 19801022.*text"):
+            mp.decimal_year(number)
+
+
 @pytest.mark.parametrize(
     "date", ["last year", "1980-13-01", None, float("nan"), True, np.datetime64("NaT")]
 )

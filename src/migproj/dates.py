@@ -19,6 +19,8 @@ DateLike: TypeAlias = "int | float | str | dt.date | np.datetime64 | pd.Timestam
 
 #: Places kept of a decimal year: 6 tell days apart (1 day = 0.0027) and match exactly as labels.
 _PLACES = 6
+#: Years from here on are days without hyphens.
+_FIVE_DIGITS = 10_000
 #: An interval this close to a whole number of years is that number (leap years move it by 0.003).
 _SNAP = 0.005
 
@@ -56,6 +58,11 @@ def decimal_year(date: DateLike) -> float:
         year = float(date)
         if not math.isfinite(year):
             raise IntervalError(f"date: expected a finite decimal year, got {date!r}")
+        if year >= _FIVE_DIGITS:
+            raise IntervalError(
+                f"date: expected a decimal year, got {date!r}; a day is written as text, "
+                "'1980-10-22' or '19801022'"
+            )
         return round(year, _PLACES)
     if isinstance(date, str):
         text = date.strip()

@@ -89,7 +89,8 @@ def shown(labels: Iterable[Any], most: int = 5) -> str:
 def instant(label: str, column: str) -> float:
     """The decimal year of a label."""
     try:
-        return decimal_year(float(label) if re.fullmatch(r"\d+(\.\d+)?", label) else label)
+        # Eight digits are a day: 20101027.
+        return decimal_year(float(label) if re.fullmatch(r"\d{1,5}(\.\d+)?", label) else label)
     except IntervalError as error:
         raise IntervalError(f"column {column!r}: {error}") from None
 

@@ -234,8 +234,8 @@ def _dated(counts: xr.DataArray, rows: Rows, time: DateLike | None) -> xr.DataAr
             return counts.assign_coords(date=(dims, dates))
     raise SchemaError(
         f"columns: 'date': expected one date for all, or for each country or round, got "
-        f"{shown(sorted(set(rows.dates)))} within them; several censuses of a country are a dim: "
-        "columns={'time': ...}, or {'round': ..., 'date': ...}"
+        f"{shown(sorted(set(rows.dates.tolist())))} within them; several censuses of a country are "
+        "a dim: columns={'time': ...}, or {'round': ..., 'date': ...}"
     )
 
 
@@ -260,7 +260,7 @@ def _moved(
             if "time" in array.dims:
                 found[part] = array.rename(time="round")
         return _between(population, several, then).assign_coords(time=then)
-    if several is not None:
+    if several is not None and population.sizes[several] > 1:
         raise SchemaError(
             f"growth: expected one round, got {population.sizes[several]} along {several!r}; "
             "without growth= the counts between them are found, or keep the rows of one"
