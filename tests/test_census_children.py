@@ -163,6 +163,15 @@ def test_more_surviving_than_born():
     frame.loc[first, ["BORN", "ALIVE"]] = [2, 5]
     with says("children surviving as born", r"in 1 record\(s\) of women", "5 of 2", "unknown"):
         mp.census.children_ever_born(frame, **OPTIONS)
+    frame.loc[first, ["BORN", "ALIVE"]] = [0, 1]
+    with says("children surviving as born", r"in 1 record\(s\) of women", "1 of 0"):
+        mp.census.children_ever_born(frame, **OPTIONS)
+    frame.loc[first, "ALIVE"] = 99  # not asked
+    table = mp.census.children_ever_born(frame, **OPTIONS)
+    known = mp.census.children_ever_born(
+        frame.assign(ALIVE=frame["ALIVE"].where(frame["BORN"] > 0, 0)), **OPTIONS
+    )
+    xr.testing.assert_allclose(table, known, rtol=1e-12)  # sums in another order
 
 
 def test_dims_that_are_there_in_any_case():

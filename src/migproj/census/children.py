@@ -196,8 +196,8 @@ class _Women:
             if surviving
             else np.full(len(self.born), np.nan)
         )
-        # Who has borne none has lost none, whatever was answered.
-        self.alive[self.born == 0] = 0.0
+        # Who has borne none has lost none, also where that was not asked.
+        self.alive[(self.born == 0) & np.isnan(self.alive)] = 0.0
         self.surviving = surviving
 
     def check(self, called: str) -> None:
