@@ -589,3 +589,38 @@ def test_a_picture_that_differs_is_found(alabama, flows, tmp_path):
 
     report = compare_images(beside, drawn(less, tmp_path / "less.png"), TOLERANCE, True)
     assert report["rms"] > 10
+
+
+def places(n):
+    names = [f"Country of birth {k}" for k in range(n)]
+    values = np.random.default_rng(5).uniform(50, 150, (n, 2))
+    coords = {"birthplace": names, "sex": ["female", "male"]}
+    return xr.DataArray(values, dims=("birthplace", "sex"), coords=coords)
+
+
+@pytest.mark.parametrize("n", [5, 40])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        mp.plot.heat_map,
+        lambda array: mp.plot.heat_map(array, x="birthplace"),
+        lambda array: mp.plot.sex_ratios(array, along="birthplace"),
+    ],
+    ids=["down", "across", "sex ratios"],
+)
+def test_names_of_many_places_do_not_overlap(draw, n):
+    ax = draw(places(n))
+    assert not overlaps(ax)
+    shown = {text.get_text() for text in (*ax.get_xticklabels(), *ax.get_yticklabels())}
+    assert set(places(n)["birthplace"].values) <= shown
+
+
+def test_legend_of_long_names_is_within_the_figure():
+    names = [f"Venezuela (Bolivarian Republic of) {k}" for k in range(7)]
+    coords = {"birthplace": names, **mp.age_coords(range(0, 85, 5))}
+    ax = mp.plot.age_profile(xr.DataArray(np.ones((7, 17)), dims=tuple(coords)[:2], coords=coords))
+    ax.figure.draw_without_rendering()
+    box = ax.get_legend().get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= ax.figure.bbox.width
+    assert not overlaps(ax)

@@ -31,6 +31,7 @@ __all__ = [
     "label_of",
     "labels_of",
     "lines_of",
+    "name_places",
     "need_of",
     "refuse_more",
     "style_of",
@@ -47,6 +48,8 @@ _STYLES: Final = ("-", "--", ":")
 _OF_DRAWS: Final = (0.025, 0.1, 0.5, 0.9, 0.975)
 #: Width of a digit, and free room beside a label, as shares of the size of the font.
 _DIGIT, _ROOM = 0.62, 0.8
+#: Height of a line of text as a share of the size of the font, and the smallest font in use.
+_LINE, _LEAST = 1.15, 2.0
 #: Of how many labels one is shown: of years, and of groups of several.
 _BY_TENS, _BY_TWOS = (1, 2, 5, 10, 20, 50), (1, 2, 4, 8, 16)
 
@@ -142,8 +145,8 @@ def dots_in_rows(ax: Axes, array: xr.DataArray, place: str, **style: Any) -> Non
     for line, (label, values) in enumerate(lines_of("array", array, place)):
         look = {"linestyle": "none", "marker": "os"[line % 2], "label": label}
         ax.plot(values, rows, **{**look, "color": COLOURS[line % len(COLOURS)], **style})
-    ax.set_yticks(rows, labels_of(array[place]) if place in array.coords else [""] * len(rows))
     ax.set_ylim(len(rows) - 0.5, -0.5)
+    name_places(ax.yaxis, labels_of(array[place]) if place in array.coords else [""] * len(rows))
 
 
 def title_of(array: xr.DataArray) -> str:
@@ -202,6 +205,23 @@ def need_of(axis: Axis, labels: Sequence[str]) -> float:
     font = float(axis.get_ticklabels()[0].get_fontsize())
     longest = max(len(label) for label in labels) * _DIGIT if across else 1.0
     return float(font * (longest + _ROOM) * (high - low) / size)
+
+
+def name_places(axis: Axis, labels: Sequence[str]) -> None:
+    """A label at each whole number, none left out: upright, and smaller, if there is no room.
+
+    The axis must have its limits and the axes their size.
+    """
+    axis.set_ticks(range(len(labels)), labels)
+    across = axis is axis.axes.xaxis
+    if across and need_of(axis, labels) <= 1:
+        return
+    if across:
+        axis.set_tick_params(labelrotation=90)
+    low, high = np.sort(axis.get_view_interval())
+    line = inches_of(axis.axes)[0 if across else 1] * 72 / (high - low)
+    font = float(axis.get_ticklabels()[0].get_fontsize())
+    axis.set_tick_params(labelsize=min(font, max(_LEAST, line / _LINE)))
 
 
 def thin(

@@ -14,7 +14,7 @@ from migproj.plot._common import (
     axes_or_new,
     label_ages,
     labels_of,
-    need_of,
+    name_places,
     refuse_more,
     thin,
     title_of,
@@ -141,6 +141,4 @@ def _label(axis: Axis, array: xr.DataArray, dim: str) -> None:
     if _rises(array, dim) or dim not in array.coords:
         thin(axis, places, labels)
         return
-    axis.set_ticks(places, labels)
-    if axis is axis.axes.xaxis and need_of(axis, labels) > 1:
-        axis.set_tick_params(labelrotation=90)
+    name_places(axis, labels)

@@ -257,11 +257,14 @@ def _lines(
 
 def _legend(ax: Axes, wanted: bool, **place: Any) -> None:
     """A legend where lines leave room for it; of many lines, above them."""
-    count = len(ax.get_legend_handles_labels()[1])
-    if count > _MANY and not place:
+    labels = ax.get_legend_handles_labels()[1]
+    if not (wanted and labels):
+        return
+    if len(labels) > _MANY and not place:
         place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2}
-    if wanted and count:
-        ax.legend(fontsize="small", frameon=False, **place)
+    look: dict[str, Any] = {"fontsize": "small", "frameon": False, **place}
+    if ax.legend(**look).get_window_extent().width > ax.figure.bbox.width:
+        ax.legend(**look | {"ncols": 1})
 
 
 def _plain(ax: Axes) -> None:
