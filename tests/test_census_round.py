@@ -656,3 +656,9 @@ def test_dims_that_the_round_has_other_uses_for(name):
     columns = {"age": "age", "my": name, "sex": "sex", "birthplace": "birthplace"}
     made = mp.census.round(frame[frame["country"] == "ARG"], columns=columns, value="persons")
     assert made["my"].values.tolist() == [5]
+
+
+def test_what_to_cite_goes_with_the_round():
+    table = of_records().assign_attrs(citation="Statistics of somewhere", doi="10.1/x")
+    made = mp.census.round(table, **BOTH)
+    assert made.attrs == {"citation": "Statistics of somewhere", "doi": "10.1/x"}

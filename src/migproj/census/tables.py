@@ -56,7 +56,7 @@ def round(
     table : pandas or polars DataFrame, path, or Dataset
         One row for each combination of labels. A path is of a CSV file, read as text ("NA" is a
         label). A Dataset is what :func:`tabulate` returns; its ``unknown_age`` are the people of
-        unknown age, and standard errors and numbers of records are not kept.
+        unknown age, and standard errors and numbers of records are not kept; what to cite is.
     columns : mapping of dim to column, or list of columns, optional
         Which column holds ``age``, ``sex``, ``country``, ``birthplace`` or any other dim. Others
         are not read. Default: every column but `value` is a dim of its own name.
@@ -151,7 +151,10 @@ def round(
             raise SchemaError(f"unknown_{dim}: expected 'error' or 'pro rata', got {choice!r}")
     if fill is not None and fill != 0:
         raise SchemaError(f"fill: expected 0, or nothing, got {fill!r}")
+    attrs: dict[str, Any] = {}
     if isinstance(table, xr.Dataset):
+        # What to cite; numbers are those of the records.
+        attrs = {name: said for name, said in table.attrs.items() if isinstance(said, str)}
         if "time" in table.coords and not table["time"].dims:
             if time is not None:
                 raise SchemaError(
@@ -186,7 +189,7 @@ def round(
         population = _moved(population, date, growth, found)
     elif growth is not None:
         raise SchemaError("growth: expected with date=, the common date to which the round moves")
-    result = xr.Dataset({"population": named(population, "population")} | found)
+    result = xr.Dataset({"population": named(population, "population")} | found, attrs=attrs)
     groups = rows.labels["age"].groups
     return result if groups is None else result.assign_coords(groups.coords())
 
