@@ -216,6 +216,12 @@ def test_a_store_of_something_else_is_refused(job, tmp_path):
             'survival = { file = "world.nc", rename = { land = "country" } }',
             "rename: expected dims or coordinates",
         ),
+        (
+            'population = { file = "world.nc" }',
+            'population = { file = "world.nc", select = { time = 2020-01-01 } }',
+            r"\.toml: inputs.population.select.time: expected a whole number or a number or text "
+            r"or a list, got datetime.date\(2020, 1, 1\);",
+        ),
         ("seed = 1", "seed = -1", "draws.seed: expected a number of 0 or more, got -1"),
         ("[draws]\ncount = 4\nseed = 1", "", r"inputs.fertility.spread needs \[draws\]"),
         ('"lognorm"', '"lognormal"', "continuous distribution of scipy.stats"),

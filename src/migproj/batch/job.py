@@ -265,6 +265,10 @@ _TASKS: Final[dict[str, type[_Part]]] = {
     "net_migration": RoundsJob,
     "project_stocks": StocksJob,
 }
+#: Types of values, as faults call them, in words.
+_KINDS: Final = {"float": "a number", "int": "a whole number", "string": "text", "list": "a list"}
+#: What faults add to a place that may be of several types.
+_TYPES: Final = ("float", "int", "str")
 _JOB: TypeAdapter[Job] = TypeAdapter(Annotated[Job, Field(discriminator="task")])
 
 
@@ -317,7 +321,7 @@ def _place(fault: Any) -> tuple[str, type[_Part] | None]:
     own = keys[-1:] if fault["type"] == "extra_forbidden" else []
     # Names of classes, validators and types are alternatives that were tried, no keys.
     rest = keys[: len(keys) - len(own)]
-    keys = [key for key in rest if key.islower() and "[" not in key and key != "float"] + own
+    keys = [key for key in rest if key.islower() and "[" not in key and key not in _TYPES] + own
     for key in keys[:-1]:
         part = _part_of(part, key)
     return ".".join(keys), part
@@ -349,7 +353,7 @@ def _text(fault: Any, part: type[_Part] | None) -> str:
         "model_type": "expected a table of keys, such as {{ file = 'x.nc' }}",
     } | {
         f"{name}_{how}": f"expected {what}"
-        for name, what in {"float": "a number", "int": "a whole number", "string": "text"}.items()
+        for name, what in _KINDS.items()
         for how in ("type", "parsing", "from_float")
     }
     own = words.get(kind)
