@@ -223,6 +223,12 @@ def test_a_store_of_something_else_is_refused(job, tmp_path):
             r"or a list, got datetime.date\(2020, 1, 1\);",
         ),
         ("seed = 1", "seed = -1", "draws.seed: expected a number of 0 or more, got -1"),
+        ("seed = 1", 'seed = "1"', "draws.seed: expected a whole number, got '1'"),
+        (
+            "sex_ratio_at_birth = 1.05",
+            "sex_ratio_at_birth = true",
+            "inputs.sex_ratio_at_birth: expected .*a number.*, got True",
+        ),
         ("[draws]\ncount = 4\nseed = 1", "", r"inputs.fertility.spread needs \[draws\]"),
         ('"lognorm"', '"lognormal"', "continuous distribution of scipy.stats"),
         ("s = 0.1", "sigma = 0.1", r"parameters \{'sigma': 0.1\} are not those of scipy.stats"),

@@ -25,7 +25,8 @@ Label: TypeAlias = int | float | str
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: true is no number, nor is "5".
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Spread(_Part):
