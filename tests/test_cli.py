@@ -189,3 +189,20 @@ def test_ages_in_files_are_whole(tmp_path):
     for file in tmp_path.glob("*.csv"):
         ages = pd.read_csv(file, dtype=str)["age"].dropna()
         assert ages.str.fullmatch(r"\d+").all()
+
+
+@pytest.mark.parametrize(("error", "count"), [(KeyboardInterrupt, 0), (ValueError, 1)])
+def test_an_interruption_that_got_lost_is_not_shown(monkeypatch, error, count):
+    """The event has told of it; other errors that Python ignores are still told."""
+
+    class Freed:
+        def __del__(self):
+            raise error
+
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: shown.append(lost.exc_type))
+    hook = sys.unraisablehook
+    monkeypatch.setattr(mp.batch, "run", lambda *_, **__: Freed() and None)
+    assert call("run", "job.toml").exit_code == 0
+    assert shown == [error] * count
+    assert sys.unraisablehook is hook

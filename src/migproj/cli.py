@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -181,7 +182,14 @@ def run_job(
         stop.set()
         raise KeyboardInterrupt
 
+    tell = sys.unraisablehook
+
+    def ignored(lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is not KeyboardInterrupt:  # which the event has said
+            tell(lost)
+
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    sys.unraisablehook = ignored
     try:
         batch.run(job, workers=workers, scheduler=scheduler, log=log, stop=stop)
     except KeyboardInterrupt:
@@ -192,6 +200,7 @@ def run_job(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = tell
 
 
 class _Stopped(click.ClickException):
