@@ -106,6 +106,42 @@ def test_structural_zeros_stay_and_missing_numbers_spread():
     assert mp.fit_margins(odd, margins)["fitted_table"].isnull().all()
 
 
+def test_margins_of_single_precision_are_compared_in_double():
+    """Their sums would agree by rounding, and no table would be found."""
+    labels = {"origin": range(230), "destination": range(230)}
+    table = xr.DataArray(
+        np.random.default_rng(1).uniform(1, 1e6, (230, 230)).astype("float32"), labels
+    )
+    margins = [table.sum("destination"), table.sum("origin")]
+    with says(mp.SchemaError, r"margins\[1\]: expected the totals of margins\[0\]", "differ by"):
+        mp.fit_margins(xr.ones_like(table), margins)
+
+
+def test_totals_of_each_table_agree_by_its_own_size():
+    want = matrix(drawn(8, 2), draw=[0, 1]) * xr.DataArray([1.0, 1e-12], dims="draw")
+    out, into = want.sum("destination"), want.sum("origin")
+    into[1] *= 1.5
+    with says(mp.SchemaError, r"margins\[1\]: expected the totals of margins\[0\]", "draw=1"):
+        mp.fit_margins(matrix(drawn(9)), [out, into])
+    into[1] = np.nan
+    fitted = mp.fit_margins(matrix(drawn(9)), [out, into])["fitted_table"]
+    assert fitted.isnull().all(FLOW).values.tolist() == [False, True]
+
+
+def test_widths_of_ages_stay_with_the_table():
+    ages = mp.age_coords(["0-14", "15-64", "65-99"])
+    table = matrix(drawn(3)) * xr.DataArray([1.0, 2.0, 3.0], dims="age", coords=ages)
+    table = table.assign_coords(iso=("origin", [1, 2, 3, 4]))
+    margins = [2 * table.sum("origin"), 2 * table.sum("destination")]
+    for margin, dim in zip(margins, ("destination", "origin"), strict=True):
+        assert margin.dims == (dim, "age")
+    cube = [m.sum("age") for m in margins] + [2 * table.sum(FLOW)]
+    for given_ in (margins, cube):
+        fitted = mp.fit_margins(table, given_)["fitted_table"]
+        np.testing.assert_array_equal(fitted["age_width"], [15, 50, 35])
+        assert fitted["iso"].values.tolist() == [1, 2, 3, 4]
+
+
 def test_margins_that_cannot_be_met():
     table, want = matrix(drawn(8)), matrix(drawn(9))
     margins = [want.sum("destination"), want.sum("origin")]
@@ -262,6 +298,26 @@ def test_a_batch_of_net_migration():
     xr.testing.assert_equal(missing.sel(year=2000), batch["flows"].sel(year=2000))
     lazy = mp.flows_from_net(net.chunk(year=1), prior)["flows"]
     xr.testing.assert_identical(lazy.compute(), batch["flows"])
+
+
+@pytest.mark.parametrize("dim", ["sex", "age", "birthplace"])
+def test_flows_of_all_are_not_those_of_each(dim):
+    """A prior says how many move: of all it would be moved for each label."""
+    net, prior = net_of([-3.0, 1.5, 2.5, -1.0]), matrix(drawn(1) * (1 - np.eye(4)))
+    several = {dim: PLACES}
+    with says(mp.SchemaError, f"prior: expected the dim.*'{dim}'", "as in net"):
+        mp.flows_from_net(net.expand_dims(several), prior)
+    with says(mp.SchemaError, "total: expected the dim", f"'{dim}'", "as in net"):
+        mp.flows_from_net(net.expand_dims(several), prior, total=20.0)
+    for options in ({}, {"total": 20.0}, {"method": "fewest-movers"}):
+        with says(mp.SchemaError, f"net: expected the dim.*'{dim}'", "as in prior"):
+            mp.flows_from_net(net, prior.expand_dims(several), **options)
+    # Where something else says how many, only its pattern is read.
+    total = xr.DataArray([20.0, 21.0, 22.0, 23.0], several)
+    for options in ({"total": total}, {"method": "fewest-movers"}):
+        each = mp.flows_from_net(net.expand_dims(several), prior, **options)["flows"]
+        twice = mp.flows_from_net(net.expand_dims(several), 2 * prior, **options)["flows"]
+        xr.testing.assert_allclose(each, twice, rtol=1e-9)
 
 
 def test_net_migration_that_cannot_be():

@@ -130,7 +130,7 @@ def test_wrong_flows_by_age_are_told():
         mp.flows_by_age(net + 1.0, flows)
     with says(mp.SchemaError, "net: over ages", "country=A", "keep='net'"):
         mp.flows_by_age(net, flows * 2, keep="both")
-    with says(mp.SchemaError, "flows: the dim 'sex'", "sum"):
+    with says(mp.SchemaError, "net: expected the dim.*'sex'", "as in flows", "sum flows over it"):
         mp.flows_by_age(net.sum("sex"), flows.expand_dims(sex=SEXES))
     with says(mp.SchemaError, "flows: the dim 'age'", "sum"):
         mp.flows_by_age(net, flows.expand_dims(age=net["age"].values))
@@ -138,6 +138,14 @@ def test_wrong_flows_by_age_are_told():
         mp.flows_by_age(net, flows, 0 * abs(net).sum("country"))
     with says(mp.SchemaError, "net: expected net migration other than 0", "give a schedule"):
         mp.flows_by_age(0 * net, flows)
+    with says(mp.SchemaError, "net: expected the dim.*'birthplace'", "sum flows over it"):
+        mp.flows_by_age(net, flows.expand_dims(birthplace=PLACES))
+    with says(mp.SchemaError, "flows: expected the dim.*'birthplace'", "as in net"):
+        mp.flows_by_age(net.expand_dims(birthplace=PLACES), flows)
+    with says(mp.SchemaError, "flows: the dim 'country'", "origin and destination"):
+        mp.flows_by_age(net, flows.expand_dims(country=PLACES))
+    with says(mp.SchemaError, "schedule: the dim 'country'", "rename.country='origin'"):
+        mp.flows_by_age(net, flows, abs(net))
     with says(mp.SchemaError, "keep", "'all'"):
         mp.flows_by_age(net, flows, keep="all")
     with says(mp.AlignmentError, "flows", "'destination'", "'D'"):
@@ -269,6 +277,12 @@ def test_wrong_components_are_told():
         mp.flow_components(flows, start, interval=-5)
     with says(mp.SchemaError, "flows", "leave", "country=A"):
         mp.flow_components(flows * 100, start, interval=5)
+    leaving = flows.sum("destination").rename(origin="country")
+    nobody = start.where(leaving == 0, 0.0)
+    with says(mp.SchemaError, "flows", "leave", f"in {int((leaving > 0).sum())} cell"):
+        mp.flow_components(flows, nobody, interval=5)
+    with says(mp.SchemaError, "flows: the dim 'country'", "origin and destination"):
+        mp.flow_components(flows.expand_dims(country=PLACES), start, interval=5)
     with says(mp.AlignmentError, "'birthplace'", "'D'"):
         mp.flow_components(flows, start.isel(birthplace=slice(3)), interval=5)
     with says(mp.SchemaError, "flows", "birthplace"):

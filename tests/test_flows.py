@@ -350,6 +350,7 @@ def says(error, *parts):
         ({"method": "dennett", "total": 1.0, "stayers": "independence"}, ["stayers: method"]),
         ({"method": "pseudo-bayesian"}, ["weight: expected a number from 0 to 1", "None"]),
         ({"method": "pseudo-bayesian", "weight": 1.5}, ["weight: expected", "1.5"]),
+        ({"method": "pseudo-bayesian", "weight": xr.DataArray([0.1, 0.2])}, ["weight: expected"]),
         ({"system": "open", "balance": "after"}, ["balance: is of system='closed' alone"]),
         ({"tolerance": 0.0}, ["tolerance: expected one number above 0"]),
         ({"max_iterations": -1}, ["max_iterations: expected one number above 0"]),
@@ -450,6 +451,11 @@ def test_wrong_priors():
         estimate(inputs, prior=prior.where(prior["origin"] != prior["destination"]))
     with says(mp.AlignmentError, "prior: dim 'destination'", "another order"):
         estimate(inputs, prior=prior.sel(destination=PLACES[::-1]))
+    of_all = {name: array.sum("sex") for name, array in inputs.items()}
+    with says(mp.SchemaError, "prior: the dim 'sex'", "stocks are not by sex: sum it over sex"):
+        estimate(of_all, prior=prior.expand_dims(sex=["female", "male"]))
+    with says(mp.SchemaError, "prior: the dim 'age'", "sum it over age"):
+        estimate(of_all, prior=prior.expand_dims(age=[0, 5]))
     for whether in (True, False):
         with says(mp.SchemaError, "prior: does not allow flows", "(origin|destination) .*is off by",
                   "sex=female"):  # fmt: skip

@@ -35,6 +35,7 @@ __all__ = [
     "check_options",
     "check_same_dims",
     "check_stocks",
+    "of_origins",
     "positive",
     "prior_of",
     "vital_counts",
@@ -146,7 +147,8 @@ def check_options(method: str, options: Mapping[str, Any]) -> None:
         raise SchemaError("balance: is of system='closed' alone; leave it out")
     if method == "pseudo-bayesian":
         weight = options["weight"]
-        if weight is None or not 0 <= as_number("weight", weight) <= 1:
+        number = as_number("weight", np.nan if weight is None else weight)
+        if number.ndim or not 0 <= float(number) <= 1:
             raise SchemaError(
                 f"weight: expected a number from 0 to 1, the weight of the table with the fewest "
                 f"movers, got {weight!r}"
@@ -186,6 +188,11 @@ def check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArra
         )
 
 
+def of_origins(flows: xr.DataArray) -> xr.DataArray:
+    """The dims of flows, of which ``country`` is the origin."""
+    return flows.isel(destination=0, drop=True).rename(origin="country")
+
+
 def vital_counts(
     vital: Mapping[str, xr.DataArray | None], start: xr.DataArray, end: xr.DataArray
 ) -> dict[str, xr.DataArray]:
@@ -219,6 +226,9 @@ def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
         if dim in prior.dims:
             mend = "Give 0 where nobody moves"
             check_labels_of("prior", prior, dim, "start", start, "country", mend)
+    for dim in ("sex", "age"):
+        if dim not in start.dims:
+            check_lacks("prior", prior, dim, f"stocks are not by {dim}: sum it over {dim}")
     if prior.chunks is None and bool(prior.isnull().any()):
         odd = prior.isnull()
         raise SchemaError(

@@ -20,7 +20,7 @@ from migproj._checks import (
     check_weights,
     where,
 )
-from migproj._flowchecks import FLOW, positive
+from migproj._flowchecks import FLOW, check_same_dims, of_origins, positive
 from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["fit_margins", "flows_from_net"]
@@ -134,7 +134,10 @@ def fit_margins(
     shaped = xr.DataArray(
         fitted.data.reshape([*(fitted.sizes[dim] for dim in batch), *sizes]),
         dims=[*batch, *core],
-        coords={**fitted.coords, **{d: table[d] for d in core if d in table.coords}},
+        coords={
+            **fitted.coords,
+            **{name: c for name, c in table.coords.items() if c.dims and {*c.dims} <= {*core}},
+        },
         attrs={"units": margins[0].attrs.get("units", table.attrs.get("units", "1"))},
     )
     others = [dim for dim in batch if dim not in table.dims]
@@ -160,14 +163,15 @@ def flows_from_net(
         Net migration (persons per period); adds up to 0 over countries.
     prior : DataArray (..., origin, destination)
         Flows that the result should be like, 0 where nobody can move. ``origin`` and
-        ``destination`` have the labels of ``country``, in the same order.
+        ``destination`` have the labels of ``country``, in the same order. By sex, age and
+        birthplace as `net` is, unless `method` or `total` says how many move.
     method : {"entropy", "least-change", "fewest-movers"}
         "entropy": flows are multiplied by factors of destinations over those of origins;
         "least-change": the least sum of squared changes as shares of the prior; "fewest-movers":
         people leave countries that lose for those that gain, nobody else moves.
     total : float or DataArray (...), optional
         Of all flows, those of `prior` from a country to itself included; not with
-        "fewest-movers". Default: what follows.
+        "fewest-movers"; by sex and age if net migration is. Default: what follows.
     tolerance : float
         Largest error of net migration, as a share of the largest turnover of a country.
     max_iterations : int
@@ -239,6 +243,11 @@ def flows_from_net(
         )
     for dim in FLOW:
         check_labels_of("prior", prior, dim, "net", net, "country", "Give 0 where nobody moves")
+    if method != _FEWEST and total is None:
+        check_same_dims("prior", of_origins(prior), "net", net)
+    else:  # the level of the prior is not read
+        alike = [d for d in net.dims if d not in prior.dims and d != "country"]
+        check_same_dims("net", net, "prior", of_origins(prior).expand_dims(alike))
     limits = positive("tolerance", tolerance), int(positive("max_iterations", max_iterations))
     _check_no_balance(net, limits[0])
     n = net.sizes["country"]
@@ -268,6 +277,8 @@ def flows_from_net(
 
         movers = as_number("total", 0.0 if total is None else total)
         check_weights("total", movers, "movers")
+        if total is not None:
+            check_same_dims("total", movers, "net", net.isel(country=0, drop=True))
         flows, times, error, fault, place = apply(
             kernels.net_flows,
             [
@@ -439,11 +450,11 @@ def _check_agree(
                 continue
             both = [dim for dim in dims if dim in own[j]]
             mine, theirs = (
-                one.sum([d for d in of if d not in both], skipna=False).astype(np.float64)
+                one.astype(np.float64).sum([d for d in of if d not in both], skipna=False)
                 for one, of in ((margin, dims), (margins[j], own[j]))
             )
             off = abs(mine - theirs)
-            odd = off > tolerance * max(float(abs(mine).max()), float(abs(theirs).max()))
+            odd = off > tolerance * np.maximum(mine.max(both), theirs.max(both))
             if odd.any():
                 raise SchemaError(
                     f"margins[{k}]: expected the totals of margins[{j}], got totals that differ by "

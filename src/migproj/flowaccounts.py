@@ -16,10 +16,11 @@ from migproj._checks import (
     check_labels_match,
     check_labels_of,
     check_lacks,
+    check_same_places,
     check_weights,
     where,
 )
-from migproj._flowchecks import check_same_dims
+from migproj._flowchecks import check_same_dims, of_origins
 from migproj.errors import IntervalError, SchemaError
 from migproj.fitting import flows_from_net
 from migproj.intensity import named
@@ -112,18 +113,20 @@ def flows_by_age(
     check_dims("flows", flows, *_FLOW)
     check_counts("flows", flows, people=False)
     check_lacks("flows", flows, "age", "sum them over it: .sum('age')")
-    if "sex" not in net.dims:
-        check_lacks("flows", flows, "sex", "net is of both sexes: .sum('sex')")
+    check_lacks("flows", flows, "country", "its countries are those of origin and destination")
     for dim in _FLOW:
         check_labels_of("flows", flows, dim, "net", net, "country", "Give 0 where nobody moves")
     check_labels_match({"net": net, "flows": flows}, net.dims)
     if keep not in ("net", "both"):
         raise SchemaError(f"keep: expected 'net' or 'both', got {keep!r}")
     cells = [dim for dim in ("sex", "age") if dim in net.dims and dim not in flows.dims]
+    of_cell = net.isel(dict.fromkeys(cells, 0), drop=True)
+    check_same_places("net", of_cell, "flows", of_origins(flows))
     shares = abs(net).sum("country", skipna=False) if schedule is None else schedule
     if schedule is not None:
         check_dims("schedule", schedule, *cells)
         check_weights("schedule", schedule, "shares")
+        check_lacks("schedule", schedule, "country", ".rename(country='origin') of those who leave")
         check_labels_match({"net": net, "schedule": schedule, "flows": flows}, schedule.dims)
     _check_somebody("net" if schedule is None else "schedule", shares, cells)
     shares = shares / shares.sum(cells, skipna=False)
@@ -217,7 +220,7 @@ def flow_components(
         (..., country, birthplace, ...) ``arrivals``, ``emigrants`` and ``net_migration``, the
         first less the second (persons per period); ``emigration``, the hazard of leaving
         (1/year); and (..., origin, destination, birthplace) ``destinations``, shares of those
-        who leave, for :func:`project_world`.
+        who leave, for :func:`project_world`; missing where nobody does.
 
     Raises
     ------
@@ -267,13 +270,13 @@ def flow_components(
     """
     check_dims("flows", flows, *_FLOW, "birthplace")
     check_counts("flows", flows, people=False)
+    check_lacks("flows", flows, "country", "its countries are those of origin and destination")
     check_dims("expected", expected, "country", "birthplace")
     check_counts("expected", expected, people=False)
     for dim in _FLOW:
         mend = "Give 0 where nobody moves"
         check_labels_of("flows", flows, dim, "expected", expected, "country", mend)
-    of_origin = flows.isel(destination=0, drop=True).rename(origin="country")
-    check_same_dims("flows", of_origin, "expected", expected)
+    check_same_dims("flows", of_origins(flows), "expected", expected)
     shared = [dim for dim in flows.dims if dim in expected.dims]
     check_labels_match({"flows": flows, "expected": expected}, shared)
     # The instant or interval of the result is that of the flows.
@@ -283,7 +286,7 @@ def flow_components(
     into = flows.sum("origin", skipna=False).rename(destination="country")
     out = flows.sum("destination", skipna=False).rename(origin="country")
     kept = 1.0 - out / expected.where(expected > 0)
-    _check_enough(kept)
+    _check_enough((kept <= 0) | (out > 0) & (expected == 0))
     hazard = xr.DataArray(np.log(1.0 / kept)) / years  # 0, not -0, where nobody leaves
     if "age" in hazard.dims:
         older = hazard.shift(age=-1)
@@ -320,8 +323,7 @@ def _years(flows: xr.DataArray, interval: float | None) -> xr.DataArray:
     return years
 
 
-def _check_enough(kept: xr.DataArray) -> None:
-    none_left = kept <= 0
+def _check_enough(none_left: xr.DataArray) -> None:
     if none_left.chunks is None and bool(none_left.any()):
         raise SchemaError(
             f"flows: as many people leave as are expected, or more, in {int(none_left.sum())} "

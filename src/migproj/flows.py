@@ -224,7 +224,7 @@ def flows_from_stocks(
             BIRTHS[birth_adjustment],
             DEATHS[death_adjustment],
             BALANCES[balance],
-            STAYERS[stayers] if weight is None else weight,
+            STAYERS[stayers] if weight is None else float(weight),
             positive("tolerance", tolerance),
             int(positive("max_iterations", max_iterations)),
         )
