@@ -251,6 +251,25 @@ def test_no_decay_where_distances_do_not_differ(flows):
     assert np.isnan(mp.indicators.distance_indices(missing, distance)["mean_distance"][1])
 
 
+def test_what_is_not_known_of_one_pair_is_not_of_all(flows, people):
+    missing = flows.where((flows.draw == 0) | (flows.origin != PLACES[0]))
+    for name, index in mp.indicators.flow_indices(missing, people).items():
+        assert index.isnull().values.tolist() == [False, True], name
+
+
+def test_indices_of_the_same_draws(flows, people):
+    """Labels that only one of two arrays has are not left out."""
+    assert flows.sizes["draw"] == 2
+    flows = flows.assign_coords(draw=[0, 1])
+    several = people.expand_dims(draw=[1, 2])
+    away = xr.ones_like(flows).assign_coords(draw=[1, 2])
+    for indices in (mp.indicators.flow_indices, mp.indicators.stream_indices):
+        with says(mp.AlignmentError, "population: dim 'draw'", "1 missing: .0.; 1 not in flows"):
+            indices(flows, several)
+    with says(mp.AlignmentError, "distance: dim 'draw'", "1 missing: .0.; 1 not in flows"):
+        mp.indicators.distance_indices(flows, away)
+
+
 def test_rates_and_effectiveness():
     ages = mp.age_coords([0, 15, 65])
     start = xr.DataArray([100.0, 300.0, 0.0], dims="age", coords=ages).assign_coords(time=2000)

@@ -125,6 +125,37 @@ def test_margins_together():
     np.testing.assert_allclose(result.values.ravel(), figures.values.ravel() + change, atol=1e-5)
 
 
+def test_margins_of_tables_of_their_own_are_met_each_by_its_size():
+    """Contrary totals of few are not taken for rounding of those of many."""
+    rng = np.random.default_rng(4)
+    sizes = xr.DataArray([1e9, 1e-3], dims="draw", coords={"draw": [0, 1]})
+    labels = {"sex": ["female", "male"], "draw": [0, 1]}
+    truth = net(rng.uniform(1, 2, (6, 2, 2)), **labels) * sizes
+    figures = truth * net(rng.uniform(0.9, 1.1, (6, 2, 2)), **labels)
+    margins = {dim: truth.sum(dim) for dim in ("country", "sex")}
+    result = mp.reconcile_margins(figures, margins)["net_migration"]
+    for dim, total in margins.items():
+        gap = abs(result.sum(dim) - total).max([d for d in total.dims if d != "draw"])
+        assert (gap <= 1e-8 * sizes).all()
+    for draw in (0, 1):
+        one = {dim: total.sel(draw=draw) for dim, total in margins.items()}
+        alone = mp.reconcile_margins(figures.sel(draw=draw), one)["net_migration"]
+        np.testing.assert_allclose(alone, result.sel(draw=draw), atol=1e-8 * float(sizes[draw]))
+    margins["sex"] = margins["sex"] + xr.DataArray([0.0, 1e-4], dims="draw")
+    with says(mp.SchemaError, "margins: the totals contradict each other", "draw=1"):
+        mp.reconcile_margins(figures, margins)
+
+
+def test_a_missing_variance_makes_its_sum_missing():
+    """The total is not left unmet in silence."""
+    figures = net(np.arange(12.0).reshape(6, 2), sex=["female", "male"])
+    variance = xr.ones_like(figures).where((figures["sex"] == "male") | (figures != 4))
+    made = mp.reconcile(figures, 35.0, "country", method="minimum-change", variance=variance)
+    missing = made["net_migration"].isnull()
+    assert missing.sel(sex="female").all()
+    np.testing.assert_allclose(made["net_migration"].sel(sex="male").sum(), 35.0)
+
+
 def test_totals_that_are_none():
     figures = net([100.0, 50, -30, -20, 0, 0])
     with says(mp.SchemaError, "method: expected one of", "'prorate'"):

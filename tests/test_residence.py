@@ -96,6 +96,19 @@ def test_the_older_part_of_a_group_that_could_have_come():
     assert 100 < float(got[0, 0]) < 100 / float(Tx[0])
 
 
+def test_arrivals_of_other_labels_than_the_life_table():
+    """Nobody is left out for want of mortality."""
+    sexes = {"sex": ["female", "male"]}
+    here = arrived(np.full((2, 17), 9.0), period=[1980.0, 1990.0]).assign_coords(time=2000)
+    here = here.expand_dims(sexes)
+    of_sexes = table().drop_vars("sex", errors="ignore").expand_dims(sexes)
+    assert mp.restore_arrivals(here, of_sexes).sizes["sex"] == 2
+    with says(mp.AlignmentError, "life_table: dim 'sex'", "1 missing: .'male'."):
+        mp.restore_arrivals(here, of_sexes.isel(sex=[0]))
+    with says(mp.AlignmentError, "life_table: is of sex 'female' alone", "stock has the dim"):
+        mp.restore_arrivals(here, of_sexes.isel(sex=0))
+
+
 def test_periods_of_arrival_that_are_none():
     here = arrived(np.full((2, 17), 1.0), period=[1980.0, 1990.0])
     with says(mp.IntervalError, "stock: expected a scalar coordinate 'time' or 'date'"):

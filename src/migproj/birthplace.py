@@ -8,7 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_dims, check_finite, check_labels_of, check_lacks
+from migproj._checks import (
+    check_dims,
+    check_finite,
+    check_labels_match,
+    check_labels_of,
+    check_lacks,
+)
 from migproj.ages import AgeGroups, AgesLike, groups_of
 from migproj.conventions import VARIABLES
 from migproj.errors import IntervalError, SchemaError
@@ -104,6 +110,7 @@ def lifetime_migration(
         homes = array.isel(birthplace=slice(count))
         mend = "give every country as a birthplace first, in the order of the countries"
         check_labels_of(name, homes, "birthplace", name, array, "country", mend)
+    check_labels_match({"start": start, "end": end}, dims=_PLACES)
     home = np.eye(start.sizes["country"], start.sizes["birthplace"]) == 1
     abroad = xr.DataArray(~home, dims=_PLACES)
     net = net_migration(
@@ -189,7 +196,7 @@ def age_at_migration(net: xr.DataArray, *, interval: float | None = None) -> xr.
             "group moved at younger ages, which are not there"
         )
     width = net.coords.get("period_width")
-    if interval is None and width is None:
+    if interval is None and (width is None or width.ndim):
         raise IntervalError(
             "interval: unknown, for net has no scalar coordinate 'period_width'; pass interval=10"
         )

@@ -199,7 +199,7 @@ def reconcile_reports(
         for name, array in (("by_destination", first), ("by_origin", second)):
             odd = both & (array == 0) & ~nobody
             refuse(name, odd, "counts above 0, for logs", "0 beside more", "scale='counts'")
-        first, second = (np.log(array.where(array > 0)) for array in (first, second))
+        first, second = (xr.DataArray(np.log(x.where(x > 0))) for x in (first, second))
     mean = (of_destination * first + of_origin * second) / (of_destination + of_origin)
     value = xr.DataArray(np.exp(mean)).where(~nobody, 0.0) if scale == "logs" else mean
     value = value.where(both, by_destination.fillna(0.0) + by_origin.fillna(0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -87,7 +87,7 @@ def reconcile(
     - "proportional": all times T/(G - L).
     - "minimum-change": M + D v/Σv, which minimises Σ (change)²/v.
 
-    A missing figure makes missing all of its sum.
+    A missing figure, or variance, makes missing all of its sum.
 
     References
     ----------
@@ -202,26 +202,35 @@ def reconcile_margins(
     if variance is not None:
         _check_variance(variance, net)
     result = net.astype(np.float64)
-    scale = float(abs(result).sum()) + sum(float(abs(total).sum()) for total in given.values())
-    off = np.inf
+    # Dims that no margin sums over are tables of their own, each met by its own size.
+    within = [d for d in net.dims if any(d in summed for summed in given)]
+    scale = _sum_over((abs(array) for array in (result, *given.values())), "sum", within)
+    misses = np.inf
     for _ in range(_ROUNDS):
         for dims, total in given.items():
             result = _share(result, total, list(dims), variance)
-        before, off = (
-            off,
-            max(
-                float(abs(result.sum(list(dims), skipna=False) - total).max())
-                for dims, total in given.items()
-            ),
-        )
-        if not _CLOSE * scale < off < _SHRINKS * before:
+        gaps = (abs(result.sum(dims, skipna=False) - total) for dims, total in given.items())
+        off = _sum_over(gaps, "max", within)
+        unmet = off > _CLOSE * scale
+        before, misses = misses, float((off / scale).where(unmet).max()) if unmet.any() else 0.0
+        if not 0 < misses < _SHRINKS * before:
             break
-    if off > _CLOSE * scale:
+    if unmet.any():
+        cells = f" ({'; '.join(where(unmet, unmet.values))})" if unmet.ndim else ""
         raise SchemaError(
-            f"margins: the totals contradict each other (they still differ by {off:g}); each must "
-            "add up to the same sum, and figures of variance 0 must leave room for them"
+            "margins: the totals contradict each other (they still differ by "
+            f"{float(off.where(unmet).max()):g}{cells}); each must add up to the same sum, and "
+            "figures of variance 0 must leave room for them"
         )
     return _reported("reconcile_margins", net, result, list(net.dims))
+
+
+def _sum_over(
+    arrays: Iterable[xr.DataArray], reduction: Literal["sum", "max"], dims: Sequence[Hashable]
+) -> xr.DataArray:
+    """The sum of what arrays add up to, or of the largest of each, over the `dims` they have."""
+    parts = [getattr(a, reduction)([d for d in dims if d in a.dims]) for a in arrays]
+    return sum(parts, xr.DataArray(0.0))
 
 
 def _check_net(
@@ -299,7 +308,7 @@ def _share(
         "variances above 0 where something is missing",
         "minimum-change",
     )
-    return figures + missing * (weights / whole.where(whole != 0)).fillna(0.0)
+    return figures + missing * (weights / whole.where(whole != 0)).where(whole != 0, 0.0)
 
 
 def _reported(

@@ -193,6 +193,8 @@ def restore_arrivals(stock: xr.DataArray, life_table: xr.Dataset) -> xr.DataArra
     check_dims("stock", stock, "period", "age")
     check_counts("stock", stock)
     check_table("life_table", life_table, "lx", "Tx")
+    tables = {"stock": stock, "life_table": life_table["Tx"]}
+    check_labels_match(tables, dims=[dim for dim in stock.dims if dim != "age"])
     census = instant_of(stock, "stock")
     if census is None:
         raise IntervalError(

@@ -130,7 +130,7 @@ def flow_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
         "courgeau_k": intensity / np.log(float(n) ** 2),
         "aggregate_effectiveness": balance / (into + out).sum("place", skipna=False),
         "net_intensity": balance / 2 / people,
-        "connectivity": (moves > 0).sum(_FLOW) / (n * (n - 1)),
+        "connectivity": ((moves > 0).sum(_FLOW) / (n * (n - 1))).where(total.notnull()),
         "inequality": even.sum(_FLOW, skipna=False) / 2,
         "dissimilarity": abs(moves - expected).sum(_FLOW, skipna=False) / 2 / total,
         **{name: spread.isel(index=i) for i, name in enumerate(_SPREAD)},
@@ -252,7 +252,7 @@ def distance_indices(flows: xr.DataArray, distance: xr.DataArray) -> xr.Dataset:
     moves, pair = _between_places(flows)
     check_dims("distance", distance, *_FLOW)
     check_finite("distance", distance)
-    check_labels_match({"flows": flows, "distance": distance}, dims=_FLOW)
+    check_labels_match({"flows": flows, "distance": distance}, dims=distance.dims)
     if distance.chunks is None and bool(((distance <= 0) & pair).any()):
         raise SchemaError("distance: expected distances above 0 between two places")
     found = xr.apply_ufunc(
@@ -288,7 +288,7 @@ def _between_places(flows: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
 def _check_population(population: xr.DataArray, flows: xr.DataArray) -> None:
     check_dims("population", population, "origin")
     check_counts("population", population, people=False)
-    check_labels_match({"flows": flows, "population": population}, dims=["origin"])
+    check_labels_match({"flows": flows, "population": population}, dims=population.dims)
 
 
 def _quasi_independent(moves: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -67,7 +67,8 @@ def project_world(
     destinations : DataArray (..., [period,] [birthplace,] origin, destination)
         Shares (1) of those leaving each origin by destination; they sum to 1 over
         ``destination``, and are 0 or missing from a country to itself. By ``birthplace`` they
-        hold return migration: the share whose destination is the birthplace.
+        hold return migration: the share whose destination is the birthplace. Where they are
+        missing nobody may leave, or arrivals are missing too.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
     keep : sequence of str, optional
