@@ -124,6 +124,17 @@ def test_an_age_that_is_missing_is_not_taken_for_0(keep):
         assert given.isnull().all()
 
 
+@pytest.mark.parametrize("keep", ["net", "both"])
+def test_lazy_net_migration_makes_the_same_flows(keep):
+    net, flows, _ = world(9)
+    draws = net.expand_dims(draw=[0, 1]).chunk(draw=1)
+    lazy = mp.flows_by_age(draws, flows.chunk(), keep=keep)
+    assert (lazy["flows"].chunks is not None) == (keep == "net")
+    plain = mp.flows_by_age(net, flows, keep=keep)
+    for draw in (0, 1):
+        xr.testing.assert_identical(lazy.sel(draw=draw, drop=True).compute(), plain)
+
+
 def test_wrong_flows_by_age_are_told():
     net, flows, _ = world(4)
     with says(mp.SchemaError, "net", "adds up to 0 over countries", "mp.reconcile"):

@@ -59,6 +59,8 @@ def test_tables_that_are_none(people):
         mp.residence_migration(people, ratios.drop_vars("period_width"))
     with says(mp.IntervalError, "above 0"):
         mp.residence_migration(people, interval=-1)
+    with says(mp.SchemaError, "table: expected nobody where survival is 0", "in 18 cell.*age=80"):
+        mp.residence_migration(people, ratios.where(ratios["age"] < 80, 0.0))
     wide = mp.survival_ratios(table(), ages=range(0, 90, 10), interval=10)
     with says(mp.AlignmentError, "age"):
         mp.residence_migration(people, wide, interval=5)

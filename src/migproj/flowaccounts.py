@@ -54,7 +54,8 @@ def flows_by_age(
         proportion. Default: the sizes of net migration of all countries added up, the ages at
         which countries gain or lose; missing where that of a country is.
     keep : {"net", "both"}, optional
-        Whether net migration alone is met, or the flows of all ages too.
+        Whether net migration alone is met, or the flows of all ages too, for which lazy arrays
+        are computed.
     tolerance : float
         Largest error, as a share of the largest turnover (net migration) or flow.
     max_iterations : int
@@ -119,10 +120,13 @@ def flows_by_age(
     check_labels_match({"net": net, "flows": flows}, net.dims)
     if keep not in ("net", "both"):
         raise SchemaError(f"keep: expected 'net' or 'both', got {keep!r}")
+    if keep == "both":  # in turn until the values say that both are met
+        net, flows = net.compute(), flows.compute()
     cells = [dim for dim in ("sex", "age") if dim in net.dims and dim not in flows.dims]
     of_cell = net.isel(dict.fromkeys(cells, 0), drop=True)
     check_same_places("net", of_cell, "flows", of_origins(flows))
     shares = abs(net).sum("country", skipna=False) if schedule is None else schedule
+    shares = shares.compute() if keep == "both" else shares
     if schedule is not None:
         check_dims("schedule", schedule, *cells)
         check_weights("schedule", schedule, "shares")

@@ -15,6 +15,7 @@ from migproj._checks import (
     check_made_for,
     check_survival,
     check_table,
+    where,
 )
 from migproj.ages import groups_of
 from migproj.conventions import VARIABLES
@@ -127,6 +128,7 @@ def _check_survival(survival: xr.DataArray, table: xr.DataArray, years: float | 
             "survival: dim 'age': expected the age groups of table; mp.survival_ratios(life_table, "
             "ages=table, interval=...) makes them"
         )
+    _check_alive("table", table, survival)
     width = survival.coords.get("period_width")
     if years is None and width is None:
         raise IntervalError("interval: unknown, for survival does not say its own; pass interval=5")
@@ -134,6 +136,17 @@ def _check_survival(survival: xr.DataArray, table: xr.DataArray, years: float | 
         return float(width)
     check_made_for("survival", survival, float(years or 0))
     return float(years or 0)
+
+
+def _check_alive(name: str, people: xr.DataArray, survival: xr.DataArray) -> None:
+    """Nobody is counted in a group that nobody lives to see."""
+    odd = (people.drop_vars("age_width", errors="ignore") > 0) & (survival == 0)
+    if odd.chunks is None and bool(odd.any()):
+        cells = "; ".join(where(odd, odd.values))
+        raise SchemaError(
+            f"{name}: expected nobody where survival is 0, got people in {int(odd.sum())} cell(s): "
+            f"{cells}; regroup the ages to an open-ended group that people live to see"
+        )
 
 
 def restore_arrivals(stock: xr.DataArray, life_table: xr.Dataset) -> xr.DataArray:
@@ -212,6 +225,7 @@ def restore_arrivals(stock: xr.DataArray, life_table: xr.Dataset) -> xr.DataArra
         before = [np.where(born, np.nan, np.maximum(edge - ago, 0.0)) for edge in (lower, upper)]
         ratios.append(ratios_of(life_table, oldest, upper, *before))
     survival = xr.concat(ratios, "period").transpose(..., "period", "age")
+    _check_alive("stock", stock, survival)
     arrivals = stock.drop_vars(["time", "date"], errors="ignore") / survival
     return (
         arrivals.transpose(*stock.dims, ...)
