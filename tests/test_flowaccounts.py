@@ -269,6 +269,22 @@ def test_components_of_counts_that_go_together():
         mp.flow_components(flows.expand_dims(draw=[0, 1]), stocks(3), interval=years)
 
 
+def test_what_else_is_known_of_places_is_that_of_the_people_expected():
+    start = stocks(3)
+    flows = mp.flows_from_stocks(start, 1.01 * start, agreement=0.5)["flows"]
+    want = mp.flow_components(flows, start, interval=5)
+    codes = [1, 2, 3, 4]
+    beside = {
+        "code": ("origin", codes),
+        "other": ("destination", codes),
+        "of": ("birthplace", codes),
+    }
+    expected = start.assign_coords(code=("country", codes))
+    got = mp.flow_components(flows.assign_coords(beside), expected, interval=5)
+    assert got["code"].dims == ("country",)
+    xr.testing.assert_identical(got.drop_vars(["code", "of"]), want)
+
+
 def test_components_of_unsigned_counts():
     people = stocks(3).round()
     flows = mp.flows_from_stocks(people, 1.01 * people, agreement=0.5)["flows"].round()

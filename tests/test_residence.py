@@ -35,6 +35,14 @@ def test_counts_of_survivors(people):
     assert result["in_migrants"].attrs["units"] == "persons per period"
 
 
+def test_what_else_is_known_of_origins_stays_with_the_flows(people):
+    codes = people.assign_coords(code=("origin", [1, 2, 3]), sea=("destination", [0, 1, 1]))
+    result = mp.residence_migration(codes, interval=5)
+    assert result["flows"]["code"].values.tolist() == [1, 2, 3]
+    want = mp.residence_migration(people, interval=5)
+    xr.testing.assert_identical(result.drop_vars(["code", "sea"]), want)
+
+
 def test_survivors_restored(people):
     ratios = mp.survival_ratios(table(), ages=people, interval=5)
     result = mp.residence_migration(people, ratios)

@@ -286,7 +286,9 @@ def flow_components(
     # The instant or interval of the result is that of the flows.
     expected = expected.drop_vars(["time", "date", "period", "period_width"], errors="ignore")
     years = _years(flows, interval)
-    flows, expected = flows.astype(np.float64), expected.astype(np.float64)
+    # What else is known of places is that of the people expected.
+    beside = [n for n, c in flows.coords.items() if n not in _FLOW and {*c.dims} & {*_FLOW}]
+    flows, expected = flows.drop_vars(beside).astype(np.float64), expected.astype(np.float64)
     into = flows.sum("origin", skipna=False).rename(destination="country")
     out = flows.sum("destination", skipna=False).rename(origin="country")
     kept = 1.0 - out / expected.where(expected > 0)

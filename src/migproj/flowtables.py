@@ -7,7 +7,13 @@ from typing import Final, Literal
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_labels_match, check_labels_of
+from migproj._checks import (
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_labels_of,
+    check_lacks,
+)
 from migproj.errors import AlignmentError, SchemaError
 from migproj.intensity import effectiveness, named
 
@@ -128,11 +134,11 @@ def regroup_flows(
     belongs = np.array([[name == value for name in names] for value in values], dtype=float)
     result = flows
     for dim in _FLOW:
-        member = xr.DataArray(belongs, dims=(dim, "region"), coords={"region": names})
+        member = xr.DataArray(belongs, dims=(dim, "_region"), coords={"_region": names})
         # A missing flow is missing in the sums that it is part of, and in no other.
         missing = xr.dot(result.isnull().drop_vars(dim).astype(float), member, dim=dim) > 0
         summed = xr.dot(result.fillna(0.0).drop_vars(dim), member, dim=dim)
-        result = summed.where(~missing).rename(region=dim)
+        result = summed.where(~missing).rename(_region=dim)
     result = result.transpose(*flows.dims)
     if within == "drop":
         result = result.where(result["origin"] != result["destination"], 0.0)
@@ -143,6 +149,7 @@ def _between(flows: xr.DataArray) -> xr.DataArray:
     """Which cells are between two places, after checks."""
     check_dims("flows", flows, *_FLOW)
     check_counts("flows", flows, people=False)
+    check_lacks("flows", flows, "place", "its places are those of origin and destination")
     if "origin" not in flows.indexes:
         raise AlignmentError(
             "flows: dim 'origin' has no labels; nothing is aligned by position: "

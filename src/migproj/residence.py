@@ -101,8 +101,11 @@ def residence_migration(
         flows = flows.transpose(*table.dims, ...)
     across = flows["origin"] != flows["destination"]
     moved = flows.where(across, 0.0)
-    come = moved.sum("origin", skipna=False).rename(destination="place")
-    left = moved.sum("destination", skipna=False).rename(origin="place")
+    pair = {"origin", "destination"}
+    beside = [n for n, c in moved.coords.items() if n not in pair and {*c.dims} & pair]
+    plain = moved.drop_vars(beside)  # of origins or of destinations, so not of both as places
+    come = plain.sum("origin", skipna=False).rename(destination="place")
+    left = plain.sum("destination", skipna=False).rename(origin="place")
     found = {
         "in_migrants": come,
         "out_migrants": left,
