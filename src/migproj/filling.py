@@ -10,9 +10,10 @@ import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match
 from migproj._diagnostics import finding, warn_findings
-from migproj._flowchecks import check_same_dims
+from migproj._flowchecks import STOCK, check_same_dims
 from migproj.errors import SchemaError
-from migproj.mirror import STOCK, away_of, check_dims_of, named, refuse
+from migproj.intensity import named
+from migproj.mirror import away_of, check_dims_of, refuse
 
 __all__ = ["fill_stocks"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -20,14 +20,12 @@ from migproj._checks import (
     check_weights,
     where,
 )
-from migproj._flowchecks import check_same_dims, of_origins
+from migproj._flowchecks import FLOW, check_same_dims, of_origins
 from migproj.errors import IntervalError, SchemaError
 from migproj.fitting import flows_from_net
 from migproj.intensity import named
 
 __all__ = ["flow_components", "flows_by_age"]
-
-_FLOW: Final = ("origin", "destination")
 
 
 def flows_by_age(
@@ -111,11 +109,11 @@ def flows_by_age(
     """
     check_dims("net", net, "country", "age")
     check_finite("net", net)
-    check_dims("flows", flows, *_FLOW)
+    check_dims("flows", flows, *FLOW)
     check_counts("flows", flows, people=False)
     check_lacks("flows", flows, "age", "sum them over it: .sum('age')")
     check_lacks("flows", flows, "country", "its countries are those of origin and destination")
-    for dim in _FLOW:
+    for dim in FLOW:
         check_labels_of("flows", flows, dim, "net", net, "country", "Give 0 where nobody moves")
     check_labels_match({"net": net, "flows": flows}, net.dims)
     if keep not in ("net", "both"):
@@ -139,7 +137,7 @@ def flows_by_age(
     made = flows_from_net(net, flows * shares, tolerance=tolerance)
     if keep == "both":
         made = _both(made, net, flows, cells, tolerance, max_iterations)
-    made["flows"] = made["flows"].transpose(..., *_FLOW, "sex", "age", missing_dims="ignore")
+    made["flows"] = made["flows"].transpose(..., *FLOW, "sex", "age", missing_dims="ignore")
     over = [dim for dim in cells if dim in made["iterations"].dims]
     made["iterations"] = made["iterations"].max(over)
     made["margin_error"] = made["margin_error"].max(over, skipna=False)
@@ -166,11 +164,11 @@ def _both(
     tolerance: float,
     max_iterations: int,
 ) -> xr.Dataset:
-    largest = flows.max(_FLOW)
+    largest = flows.max(FLOW)
     error = largest
     for count in range(1, max_iterations + 1):
         total = made["flows"].sum(cells, skipna=False)
-        error = abs(total - flows).max(_FLOW, skipna=False)
+        error = abs(total - flows).max(FLOW, skipna=False)
         if bool((error <= tolerance * largest).where(error.notnull(), True).all()):
             made["flows"] = made["flows"].where(total.notnull())
             made["iterations"] = xr.full_like(made["iterations"], count)
@@ -188,7 +186,7 @@ def _both(
 def _check_agree(
     net: xr.DataArray, flows: xr.DataArray, cells: Sequence[str], tolerance: float
 ) -> None:
-    pair = flows.drop_vars(_FLOW)
+    pair = flows.drop_vars(FLOW)
     into = pair.sum("origin", skipna=False).rename(destination="country")
     out = pair.sum("destination", skipna=False).rename(origin="country")
     of_ages = net.sum(cells, skipna=False).drop_vars("country")
@@ -272,12 +270,12 @@ def flow_components(
     >>> float(parts["emigration"].sel(country="BOL", birthplace="BOL").round(4))
     0.0105
     """
-    check_dims("flows", flows, *_FLOW, "birthplace")
+    check_dims("flows", flows, *FLOW, "birthplace")
     check_counts("flows", flows, people=False)
     check_lacks("flows", flows, "country", "its countries are those of origin and destination")
     check_dims("expected", expected, "country", "birthplace")
     check_counts("expected", expected, people=False)
-    for dim in _FLOW:
+    for dim in FLOW:
         mend = "Give 0 where nobody moves"
         check_labels_of("flows", flows, dim, "expected", expected, "country", mend)
     check_same_dims("flows", of_origins(flows), "expected", expected)
@@ -287,7 +285,7 @@ def flow_components(
     expected = expected.drop_vars(["time", "date", "period", "period_width"], errors="ignore")
     years = _years(flows, interval)
     # What else is known of places is that of the people expected.
-    beside = [n for n, c in flows.coords.items() if n not in _FLOW and {*c.dims} & {*_FLOW}]
+    beside = [n for n, c in flows.coords.items() if n not in FLOW and {*c.dims} & {*FLOW}]
     flows, expected = flows.drop_vars(beside).astype(np.float64), expected.astype(np.float64)
     into = flows.sum("origin", skipna=False).rename(destination="country")
     out = flows.sum("destination", skipna=False).rename(origin="country")

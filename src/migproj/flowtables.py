@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -14,12 +14,11 @@ from migproj._checks import (
     check_labels_of,
     check_lacks,
 )
+from migproj._flowchecks import FLOW
 from migproj.errors import AlignmentError, SchemaError
 from migproj.intensity import effectiveness, named
 
 __all__ = ["flow_totals", "regroup_flows"]
-
-_FLOW: Final = ("origin", "destination")
 
 
 def flow_totals(flows: xr.DataArray) -> xr.Dataset:
@@ -133,7 +132,7 @@ def regroup_flows(
     names = list(dict.fromkeys(values))
     belongs = np.array([[name == value for name in names] for value in values], dtype=float)
     result = flows
-    for dim in _FLOW:
+    for dim in FLOW:
         member = xr.DataArray(belongs, dims=(dim, "_region"), coords={"_region": names})
         # A missing flow is missing in the sums that it is part of, and in no other.
         missing = xr.dot(result.isnull().drop_vars(dim).astype(float), member, dim=dim) > 0
@@ -147,7 +146,7 @@ def regroup_flows(
 
 def _between(flows: xr.DataArray) -> xr.DataArray:
     """Which cells are between two places, after checks."""
-    check_dims("flows", flows, *_FLOW)
+    check_dims("flows", flows, *FLOW)
     check_counts("flows", flows, people=False)
     check_lacks("flows", flows, "place", "its places are those of origin and destination")
     if "origin" not in flows.indexes:
@@ -157,4 +156,4 @@ def _between(flows: xr.DataArray) -> xr.DataArray:
         )
     mend = "give every place as origin and as destination; 0 where nobody moved"
     check_labels_of("flows", flows, "destination", "flows", flows, "origin", mend)
-    return xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=_FLOW)
+    return xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=FLOW)

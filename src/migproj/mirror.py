@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match, check_weights, where
-from migproj._flowchecks import check_same_dims
+from migproj._flowchecks import FLOW, STOCK, check_same_dims
 from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, SchemaError
+from migproj.intensity import named
 
 __all__ = ["emigrants", "reconcile_reports"]
-
-STOCK: Final = ("country", "birthplace")
-_FLOW: Final = ("origin", "destination")
 
 
 def emigrants(
@@ -166,7 +164,7 @@ def reconcile_reports(
            [820.,  nan]])
     """
     given = {"by_destination": by_destination, "by_origin": by_origin}
-    pair = STOCK if set(STOCK) <= set(getattr(by_destination, "dims", ())) else _FLOW
+    pair = STOCK if set(STOCK) <= set(getattr(by_destination, "dims", ())) else FLOW
     for name, array in given.items():
         check_dims(name, array, *pair)
         check_counts(name, array)
@@ -204,7 +202,7 @@ def reconcile_reports(
     value = xr.DataArray(np.exp(mean)).where(~nobody, 0.0) if scale == "logs" else mean
     value = value.where(both, by_destination.fillna(0.0) + by_origin.fillna(0.0))
     n_reports = by_destination.notnull().astype(int) + by_origin.notnull()
-    usual = VARIABLES["flows" if pair == _FLOW else "stock"].units
+    usual = VARIABLES["flows" if pair == FLOW else "stock"].units
     units = by_destination.attrs.get("units", usual)
     made = {
         "reconciled": value.where(n_reports > 0).assign_attrs(units=units),
@@ -213,10 +211,6 @@ def reconcile_reports(
         "n_reports": n_reports.assign_attrs(units="1"),
     }
     return xr.Dataset({name: a.transpose(*by_destination.dims) for name, a in made.items()})
-
-
-def named(array: xr.DataArray, name: str) -> xr.DataArray:
-    return array.rename(name).assign_attrs(units=VARIABLES[name].units)
 
 
 def away_of(stocks: xr.DataArray, name: str, disjoint: bool, *dims: str) -> xr.DataArray:
