@@ -171,8 +171,17 @@ def test_margins_that_cannot_be_met():
         mp.fit_margins(table, [total], blocks={"move": blocks})
     with says(mp.SchemaError, "max_iterations: expected one number above 0"):
         mp.fit_margins(table, margins, max_iterations=0)
-    with says(mp.SchemaError, r"margins\[\d\]: no table", "more max_iterations"):
+    with says(mp.SchemaError, r"margins\[\d\]: not met in 1 rounds", "more max_iterations"):
         mp.fit_margins(table, margins, max_iterations=1)
+    # Everyone moves to or from ARG: the others have nobody for each other, which is a limit.
+    hub = matrix(drawn(8) * (1 - np.eye(4))).where(
+        lambda x: (x.origin == "ARG") ^ (x.destination == "ARG"), 0.0
+    )
+    pairs = matrix(1 - np.eye(4))
+    with says(mp.SchemaError, r"margins\[0\]: not met in 50 rounds", "none but with more zeros"):
+        mp.fit_margins(pairs, [hub.sum("destination"), hub.sum("origin")], max_iterations=50)
+    near = mp.fit_margins(pairs, [hub.sum("destination"), hub.sum("origin")], tolerance=1e-3)
+    np.testing.assert_allclose(near["fitted_table"], hub, atol=4e-3 * float(hub.sum()))
 
 
 # --- net migration

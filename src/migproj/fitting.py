@@ -28,6 +28,8 @@ __all__ = ["fit_margins", "flows_from_net"]
 #: Codes of the kernel, and how flows with the fewest movers are made.
 _NEAREST: Final = {"entropy": 0, "least-change": 1}
 _FEWEST: Final = "fewest-movers"
+#: The kernel's code of a margin that no cell can have any of.
+_NOBODY: Final = 1
 _REPORT: Final = (
     Output("iterations", dtype=np.int64),
     Output("margin_error"),
@@ -129,7 +131,7 @@ def fit_margins(
         first,
         *limits,
     )
-    _check_met(fault, place, error, margins, own, first)
+    _check_met(fault, place, error, margins, own, first, limits[1])
     batch = fitted.dims[:-1]
     shaped = xr.DataArray(
         fitted.data.reshape([*(fitted.sizes[dim] for dim in batch), *sizes]),
@@ -470,6 +472,7 @@ def _check_met(
     margins: Sequence[xr.DataArray],
     own: Sequence[Sequence[Hashable]],
     first: npt.NDArray[np.int64],
+    limit: int,
 ) -> None:
     if fault.chunks is not None or not bool((fault > 0).any()):
         return
@@ -482,9 +485,14 @@ def _check_met(
         f"{d}={margin[d].values[i]}" if d in margin.coords else f"{d}[{i}]"
         for d, i in zip(dims, index, strict=True)
     ]
-    raise SchemaError(
-        f"margins[{k}]: no table with the zeros of this one has these margins: "
-        f"{', '.join(labels) or 'the total'} is off by {float(error.values[cell]):g}"
-        f"{_cells(fault)}; give table numbers above 0 where there can be people, or allow more "
-        "max_iterations or a wider tolerance"
-    )
+    off = f"{', '.join(labels) or 'the total'} is off by {float(error.values[cell]):g}"
+    mend = "give table numbers above 0 where there can be people"
+    if int(fault.values[cell]) == _NOBODY:
+        what = f"no table with the zeros of this one has these margins: {off}"
+    else:
+        what = (
+            f"not met in {limit} rounds: {off}; the zeros of the table leave no room for them, or "
+            "none but with more zeros, which fitting comes near to slowly"
+        )
+        mend += ", or allow more max_iterations or a wider tolerance"
+    raise SchemaError(f"margins[{k}]: {what}{_cells(fault)}; {mend}")

@@ -76,7 +76,8 @@ def flow_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
        MEI = \frac{\sum |I - O|}{\sum (I + O)}, \quad ANMR = \frac{\sum |I - O|}{2P}
 
     The flows that totals alone would give are those of quasi-independence: a(i) b(j) off the
-    diagonal with the same totals, by iterative proportional fitting. The Gini index is of the
+    diagonal with the same totals, by up to 1,000 rounds of iterative proportional fitting (to 1e-3
+    where the totals leave nobody for some pairs, a limit it nears slowly). The Gini index is of the
     n (n - 1) pairs, without the correction m/(m - 1) for their number.
 
     References
