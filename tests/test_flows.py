@@ -412,6 +412,8 @@ def test_accounts_that_cannot_be_closed():
     more = inputs["end"].where(inputs["end"]["birthplace"] != "CHL", 1.1 * inputs["end"])
     with says(mp.SchemaError, "deaths: cannot close the accounts", "birthplace CHL is off by"):
         estimate(inputs | {"end": more}, death_adjustment="accounting")
+    with says(mp.SchemaError, "end: dim 'country' is split into 4 dask chunks", "expected one"):
+        mp.flows_from_stocks(start, start.chunk(country=1), method="rogers-von-rabenau")
     with says(mp.SchemaError, "start: nobody lives abroad"):
         home = inputs["start"]["country"] == inputs["start"]["birthplace"]
         none = inputs["start"].where(home, 0).sel(sex="male")

@@ -270,6 +270,16 @@ def test_indices_of_the_same_draws(flows, people):
         mp.indicators.distance_indices(flows, away)
 
 
+def test_lazy_flows_are_whole(flows, people):
+    lazy = mp.indicators.flow_indices(flows.chunk(draw=1), people)
+    xr.testing.assert_allclose(lazy.compute(), mp.indicators.flow_indices(flows, people))
+    with says(mp.SchemaError, "flows: dim 'origin' is split into 3 dask chunks", "expected one"):
+        mp.indicators.flow_indices(flows.chunk(origin=1), people)
+    distance = xr.ones_like(flows.isel(draw=0, drop=True))
+    with says(mp.SchemaError, "distance: dim 'destination' is split into 3 dask chunks"):
+        mp.indicators.distance_indices(flows, distance.chunk(destination=1))
+
+
 def test_rates_and_effectiveness():
     ages = mp.age_coords([0, 15, 65])
     start = xr.DataArray([100.0, 300.0, 0.0], dims="age", coords=ages).assign_coords(time=2000)

@@ -354,6 +354,10 @@ def test_wrong_fillings_are_told():
         mp.fill_stocks(array, outside="linear")
     with says(mp.SchemaError, "dim 'time'", "ascending", "2010.0"):
         mp.fill_stocks(array.isel(time=slice(None, None, -1)))
+    with says(mp.SchemaError, "stocks: dim 'time' is split into 4 dask chunks", "expected one"):
+        mp.fill_stocks(array.chunk(time=1))
+    with says(mp.SchemaError, "totals: dim 'country' is split into 2 dask chunks"):
+        mp.fill_stocks(array, totals=array.sum("birthplace").chunk(country=2))
     with says(mp.AlignmentError, "groups", "'PER'"):
         mp.fill_stocks(array, groups=groups[:3], totals=array.sum("birthplace"))
     more = array.sum("birthplace").expand_dims(sex=["female"])

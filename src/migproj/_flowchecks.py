@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -35,6 +35,7 @@ __all__ = [
     "check_options",
     "check_same_dims",
     "check_stocks",
+    "check_whole",
     "of_origins",
     "positive",
     "prior_of",
@@ -186,6 +187,16 @@ def check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArra
             f"{short}: expected the dim 'age' as in {whose if short == name else name}: the same "
             f"{short} would be counted for each age; give it by age, or sum the other over age"
         )
+
+
+def check_whole(name: str, array: xr.DataArray, dims: Iterable[Hashable]) -> None:
+    """A lazy array is not split along dims that are worked on together."""
+    for dim in dims:
+        if (count := len(array.chunksizes.get(dim, ()))) > 1:
+            raise SchemaError(
+                f"{name}: dim {dim!r} is split into {count} dask chunks; expected one: "
+                f"{name}.chunk({{{dim!r}: -1}})"
+            )
 
 
 def of_origins(flows: xr.DataArray) -> xr.DataArray:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match
 from migproj._diagnostics import finding, warn_findings
-from migproj._flowchecks import STOCK, check_same_dims
+from migproj._flowchecks import STOCK, check_same_dims, check_whole
 from migproj.errors import SchemaError
 from migproj.intensity import named
 from migproj.mirror import away_of, check_dims_of, refuse
@@ -118,6 +118,8 @@ def fill_stocks(
         _check_totals(totals, stocks, away)
         known = totals.astype(float)
     core = [*STOCK, "time"]
+    for name, array in (("stocks", stocks), ("totals", known)):
+        check_whole(name, array, core)
     stock, source = xr.apply_ufunc(
         _filled,
         stocks.astype(float),

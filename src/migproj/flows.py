@@ -26,6 +26,7 @@ from migproj._flowchecks import (
     check_options,
     check_same_dims,
     check_stocks,
+    check_whole,
     positive,
     prior_of,
     vital_counts,
@@ -386,6 +387,8 @@ def _by_rates(
         flows = total * (abroad / everyone)
         flows = flows.rename(birthplace="origin", country="destination")
         return {"flows": flows, "n_negative": (flows < 0).sum(FLOW)}
+    for name, stock in (("start", start), ("end", end)):
+        check_whole(name, stock, STOCK)
     # Stocks with birthplaces as rows: the matrix G of end = start G, times who can move.
     growth = xr.apply_ufunc(
         _solved,

@@ -16,7 +16,7 @@ from migproj._checks import (
     check_labels_match,
     check_labels_of,
 )
-from migproj._flowchecks import FLOW
+from migproj._flowchecks import FLOW, check_whole
 from migproj.errors import SchemaError
 from migproj.intensity import named
 
@@ -254,6 +254,7 @@ def distance_indices(flows: xr.DataArray, distance: xr.DataArray) -> xr.Dataset:
     check_dims("distance", distance, *FLOW)
     check_finite("distance", distance)
     check_labels_match({"flows": flows, "distance": distance}, dims=distance.dims)
+    check_whole("distance", distance, FLOW)
     if distance.chunks is None and bool(((distance <= 0) & pair).any()):
         raise SchemaError("distance: expected distances above 0 between two places")
     found = xr.apply_ufunc(
@@ -279,6 +280,7 @@ def _between_places(flows: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
         raise SchemaError("flows: dim 'origin' has no labels: flows.assign_coords(origin=[...])")
     mend = "give all places as origin and as destination, with 0 where nobody moves"
     check_labels_of("flows", flows, "destination", "flows", flows, "origin", mend)
+    check_whole("flows", flows, FLOW)
     pair = xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=FLOW)
     moves = flows.where(pair, 0.0).astype(np.float64)
     if moves.chunks is None and bool((moves.sum(FLOW, skipna=False) == 0).any()):
