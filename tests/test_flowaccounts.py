@@ -105,6 +105,33 @@ def test_flows_by_sex_are_those_of_each_sex(keep):
         near(result["flows"].sum("age"), flows, flows)
 
 
+def test_the_error_is_the_largest_of_all_ages():
+    net, flows, _ = world(2)
+    schedule = abs(net).sum("country").drop_vars("age_width")
+    schedule = schedule.where(schedule["age"] > 0, 1e-3)  # far from net migration, many steps
+    made = mp.flows_by_age(net, flows, schedule, tolerance=1e-3)
+    each = mp.flows_from_net(net, flows * (schedule / schedule.sum()), tolerance=1e-3)
+    assert each["margin_error"].min() < each["margin_error"].max()
+    assert each["iterations"].min() < each["iterations"].max()
+    for name in ("margin_error", "iterations"):
+        assert float(made[name]) == float(each[name].max())
+
+
+def test_ages_are_those_of_net_migration():
+    net, flows, _ = world(2)
+    closed = abs(net).sum("country").assign_coords(age_width=("age", 12 * [5.0]))
+    made = mp.flows_by_age(net, flows, closed)
+    np.testing.assert_array_equal(made["age_width"], AGES["age_width"])
+
+
+def test_flows_of_all_ages_are_of_none_where_one_is_missing():
+    net, flows, _ = world(6)
+    schedule = abs(net).sum("country")
+    holed = net.where((net["age"] != 20) | (net["country"] != "B"))
+    made = mp.flows_by_age(holed, flows, schedule, keep="both")
+    assert made["flows"].isnull().all()
+
+
 @pytest.mark.parametrize("keep", ["net", "both"])
 def test_an_age_that_is_missing_is_not_taken_for_0(keep):
     """Shares of all ages are of none where net migration of one is not known."""

@@ -144,6 +144,18 @@ def test_reconciled_is_the_weighted_mean(scale):
             assert int(cell["n_reports"]) == 2
 
 
+def test_nothing_is_measured_by_what_is_not_there():
+    """Neither coverage by an incomplete reference, nor a ratio to nobody."""
+    array, reference = stocks(6), stocks(7)
+    reference.loc["CHL", "BOL"] = NAN
+    coverage = mp.emigrants(array, reference=reference)["coverage"]
+    assert coverage.isnull().values.tolist() == [False, True, False, False]
+    received, sent = pair()
+    result = mp.reconcile_reports(received, sent.where(sent["origin"] != "ARG", 0.0))
+    assert result["ratio"].isnull().all("destination").values.tolist() == [True] + 3 * [False]
+    assert result["reconciled"].notnull().all()
+
+
 def test_one_report_is_taken_and_none_stays_missing():
     received, sent = pair()
     received = received.copy()
@@ -343,6 +355,13 @@ def test_what_cannot_be_filled_is_named():
     with pytest.warns(mp.DataQualityWarning, match="totals not met in 4 cell"):
         result = mp.fill_stocks(array, totals=totals)
     assert int(result["n_totals_unmet"]) == 4
+    # Nor one of which all is reported, and less than it: nothing is there to be changed.
+    array, totals = known(), xr.full_like(totals, NAN)
+    totals.loc[{"country": "CHL", "time": 1990.0}] = 1e6
+    with pytest.warns(mp.DataQualityWarning, match="totals not met.*country=CHL, time=1990"):
+        result = mp.fill_stocks(array, totals=totals)
+    assert int(result["n_totals_unmet"]) == 1
+    xr.testing.assert_equal(result["stock"], array)
 
 
 def test_wrong_fillings_are_told():
