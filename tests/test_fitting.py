@@ -221,6 +221,16 @@ def test_net_migration_is_met(method, seed, order):
 
 
 @pytest.mark.parametrize("method", ["entropy", "least-change", "fewest-movers"])
+def test_net_migration_of_a_country_that_is_missing_makes_all_flows_missing(method):
+    net = net_of([[-3.0, 1.5, 2.5, -1.0], [-3.0, np.nan, 2.5, -1.0]], draw=[0, 1])
+    prior = matrix(drawn(1) * (1 - np.eye(4)))
+    flows = mp.flows_from_net(net, prior, method=method)["flows"]
+    assert flows.isnull().all(FLOW).values.tolist() == [False, True]
+    whole = mp.flows_from_net(net[0], prior, method=method)["flows"]
+    xr.testing.assert_equal(flows[0], whole)
+
+
+@pytest.mark.parametrize("method", ["entropy", "least-change", "fewest-movers"])
 def test_a_prior_that_is_missing_makes_its_own_flows_missing(method):
     prior = matrix([drawn(1) * (1 - np.eye(4)), drawn(2) * (1 - np.eye(4))], draw=[0, 1])
     net = net_of([-3.0, 1.5, 2.5, -1.0])
@@ -337,6 +347,9 @@ def test_net_migration_that_cannot_be():
     for method in ("entropy", "least-change", "fewest-movers"):
         with says(mp.SchemaError, "net: no flows along the cells of prior", "is off by"):
             mp.flows_from_net(net, nobody, method=method)
+    for method in ("entropy", "least-change"):  # 4 people have to leave
+        with says(mp.SchemaError, "net: no flows", "the total is off by", "or a total of all who"):
+            mp.flows_from_net(net, prior, method=method, total=3.5)
     with says(mp.SchemaError, "method: expected one of", "'maximum'"):
         mp.flows_from_net(net, prior, method="maximum")
     with says(mp.SchemaError, "total: follows from net"):

@@ -452,6 +452,8 @@ def test_wrong_priors():
         estimate(inputs, prior=prior.where(prior["origin"] != prior["destination"]))
     with says(mp.AlignmentError, "prior: dim 'destination'", "another order"):
         estimate(inputs, prior=prior.sel(destination=PLACES[::-1]))
+    with says(mp.AlignmentError, "prior: dim 'sex'", "labels of start", "missing: .'female'"):
+        estimate(inputs, prior=prior.expand_dims(sex=["f", "male"]))
     of_all = {name: array.sum("sex") for name, array in inputs.items()}
     with says(mp.SchemaError, "prior: the dim 'sex'", "stocks are not by sex: sum it over sex"):
         estimate(of_all, prior=prior.expand_dims(sex=["female", "male"]))

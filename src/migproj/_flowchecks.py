@@ -237,6 +237,8 @@ def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
         if dim in prior.dims:
             mend = "Give 0 where nobody moves"
             check_labels_of("prior", prior, dim, "start", start, "country", mend)
+    shared = [dim for dim in prior.dims if dim in start.dims and dim != "birthplace"]
+    check_labels_match({"start": start, "prior": prior}, shared)
     for dim in ("sex", "age"):
         if dim not in start.dims:
             check_lacks("prior", prior, dim, f"stocks are not by {dim}: sum it over {dim}")

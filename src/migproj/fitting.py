@@ -258,8 +258,9 @@ def flows_from_net(
             raise SchemaError("total: follows from net with 'fewest-movers'; leave it out")
         from migproj._kernels import flows as tables
 
-        # As nets are, priors that are missing in part make all of their flows missing.
+        # Net migration and priors that are missing in part make all of their flows missing.
         check_labels_match({"net": net, "prior": prior}, [d for d in net.dims if d in prior.dims])
+        net = net.where(net.notnull().all("country"))
         net = net.where(prior.notnull().all(FLOW).reset_coords(drop=True))
         one = ("_birthplace",)  # everyone's
         flows, _, times, error, fault, place = apply(
@@ -326,10 +327,16 @@ def _check_found(
     n = net.sizes["country"]
     cell = tuple(np.argwhere(np.asarray(fault.values) > 0)[0])
     at, off = int(place.values[cell]), float(error.values[cell])
-    who = "the total" if at == n and has_total else f"country {net['country'].values[at % n]}"
+    who = f"country {net['country'].values[at % n]}"
+    mend = "give prior numbers above 0 where people can move"
+    if at == n and has_total:
+        who = "the total"
+        mend += (
+            ", or a total of all who have to move: those gained, and more if not all can directly"
+        )
     raise SchemaError(
         f"net: no flows along the cells of prior have this net migration: {who} is off by "
-        f"{off:g}{_cells(fault)}; give prior numbers above 0 where people can move"
+        f"{off:g}{_cells(fault)}; {mend}"
     )
 
 
