@@ -37,7 +37,7 @@ def decompose_life_expectancy(first: xr.Dataset, second: xr.Dataset) -> xr.Datas
     -------
     Dataset
         ``direct``, ``indirect`` and ``total`` (years), all (..., age), of `second` less
-        `first`. The total over age is the difference of the expectations of life at the first
+        `first`. The total over age is the difference of the life expectancies at the first
         age of the tables, e0 where they begin at birth.
 
     Raises

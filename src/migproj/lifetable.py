@@ -185,7 +185,7 @@ def life_table(
 
 
 def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
-    r"""Life table whose last group is everyone from an age on.
+    r"""Life table with a younger open-ended group.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def death_rates(
     family: Family | None = None,
     sex_ratio_at_birth: float | xr.DataArray | None = None,
 ) -> xr.DataArray:
-    r"""Death rates of which :func:`life_table` makes given probabilities of dying, or survivors.
+    r"""Death rates with which :func:`life_table` gives back probabilities of dying, or survivors.
 
     Parameters
     ----------
@@ -297,11 +297,10 @@ def death_rates(
     -----
     .. math:: m_x = \frac{q_x}{n - (n - a_x) q_x}
 
-    where a rule that goes by rates is applied to the rates themselves, again and again until they
-    stand. The neighbour that "greville" and "un" lack beyond the last closed group has the rate to
-    which that of this group would grow as it grew from the one before; where another rate comes
-    to stand there, qx of the last group differs a little. With these two rules a missing value
-    makes all rates missing to whose ages they apply.
+    where a(x) may depend on the rates: this is repeated until they no longer change. "greville" and
+    "un" need the rate of a neighbour beyond the last closed group: it is supposed to grow as that
+    group did from the one before. With another rate there, qx of the last group differs a little.
+    With these two rules a missing value makes the rates missing at all ages to which they apply.
 
     References
     ----------

@@ -224,6 +224,11 @@ def simulate_rounds(
     migrants born after the move are among them. Integrals are Gauss-Legendre quadratures, by
     single years of age. A schedule or an intensity that jumps is integrated less well.
 
+    References
+    ----------
+    Preston, Heuveline & Guillot (2001), *Demography*, ch. 8 (populations that are not stable);
+    Siler (1979), A competing-risk model for animal mortality, *Ecology* 60, 750-757.
+
     Examples
     --------
     >>> import migproj as mp

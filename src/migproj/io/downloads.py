@@ -52,6 +52,11 @@ _AGENT: Final = {"User-Agent": "Mozilla/5.0 (compatible; migproj)"}
 def downloads() -> list[str]:
     """Names of the files that :func:`fetch` knows.
 
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+
     Examples
     --------
     >>> import migproj as mp

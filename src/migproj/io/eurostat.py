@@ -76,6 +76,10 @@ def read_eurostat_stock(
         persons, a cell is no number, a row comes twice, a code is unknown, or something asked
         for is not in it.
 
+    References
+    ----------
+    Eurostat, *Population on 1 January by age group, sex and country of birth*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile

@@ -85,6 +85,12 @@ def read_hmd(
         If the file has another layout (the message names its reader), is of cohorts or Lexis
         triangles, a cell is no number, a row comes twice or is missing.
 
+    References
+    ----------
+    Human Mortality Database (Max Planck Institute for Demographic Research, University of
+    California, Berkeley, and French Institute for Demographic Studies); Wilmoth et al. (2021),
+    *Methods Protocol for the Human Mortality Database*, v6.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile

@@ -101,6 +101,11 @@ def read_wpp_population(
         If the file has another layout (the message names its reader), a cell is no number, a row
         comes twice or is missing, or something asked for is not in it.
 
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile
@@ -172,6 +177,11 @@ def read_wpp_life_table(
     SchemaError
         As for :func:`read_wpp_population`.
 
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile
@@ -235,6 +245,11 @@ def read_wpp_fertility(
     SchemaError
         As for :func:`read_wpp_population`.
 
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile
@@ -290,6 +305,11 @@ def read_wpp_indicators(
     ------
     SchemaError
         As for :func:`read_wpp_population`.
+
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
 
     Examples
     --------
