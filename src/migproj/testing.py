@@ -123,7 +123,7 @@ def gompertz_makeham(
 
 
 def migrant_schedule(age: npt.ArrayLike) -> _Values:
-    """Share of migrants a year of age: children, and a peak of young adults at 23.
+    r"""Share of migrants a year of age: children, and a peak of young adults at 23.
 
     Parameters
     ----------
@@ -140,6 +140,10 @@ def migrant_schedule(age: npt.ArrayLike) -> _Values:
     ------
     ValueError
         If `age` holds no numbers.
+
+    Notes
+    -----
+    .. math:: 0.02\, e^{-0.1 x} + 0.06\, e^{-0.1 (x - 20) - e^{-0.4 (x - 20)}}
 
     References
     ----------
