@@ -138,7 +138,10 @@ def _read(
         other = part["unit"] != "NR"
         if other.any():
             units = first(part["unit"][other].unique())
-            raise SchemaError(f"{file.name}: column 'unit': expected NR (persons), got {units}")
+            raise SchemaError(
+                f"{file.name}: column 'unit': expected NR (persons), got {units}; of persons, take "
+                "the table with codes, not with labels in their place"
+            )
         part["sex"] = coded(part["sex"], _SEXES, file.name, ignored=["UNK"])
         part["year"] = whole(part["TIME_PERIOD"], file.name)
         if not aggregates:
