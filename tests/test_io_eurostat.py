@@ -168,3 +168,26 @@ def test_tables_of_tabs_are_named(tmp_path):
     file.write_text("freq,c_birth,age,unit,sex,geo\\TIME_PERIOD\t2019 \nA,NA,TOTAL,NR,F,EL\t: \n")
     with says("migr_pop3ctb.tsv", "Eurostat's TSV", "as SDMX-CSV"):
         mp.io.read_eurostat_stock(file)
+
+
+def test_wider_groups_in_place_of_finer_ones_are_told(tmp_path):
+    """EL has 85 and over where AT has three groups."""
+    ages = {"AT": ["Y_LT85", "Y85-89", "Y_GE90", "Y_GE85"], "EL": ["Y_LT85", "Y_GE85"]}
+    lines = [
+        row(geo, "NA", 2020, sex, age, 10 * k)
+        for geo, codes in ages.items()
+        for sex in "FM"
+        for k, age in enumerate(codes, 1)
+    ]
+    file = write(tmp_path, lines)
+    with pytest.warns(
+        mp.DataQualityWarning, match=r"2 table.s. have figures of .'85\+'.*country=EL.*ages="
+    ):
+        stock = mp.io.read_eurostat_stock(file)["stock"]
+    assert stock.sel(country="EL", age=[85, 90]).isnull().all()
+    assert stock.sel(country="AT").notnull().all()
+    wide = mp.io.read_eurostat_stock(file, ages=["0-84", "85+"])["stock"]
+    assert wide.sel(age=85, sex="male").values.ravel().tolist() == [40, 20]
+    single = [row("AT", "NA", 2020, sex, "Y7", 1) for sex in "FM"]  # holds no other
+    both = write(tmp_path, [line for line in lines + single if ",EL," not in line])
+    assert mp.io.read_eurostat_stock(both)["stock"].notnull().all()
