@@ -50,8 +50,8 @@ _COLUMNS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("read_tidy", frozenset({"variable", "value", "units"})),
 )
 _WORKBOOK: Final = (
-    ("read_migrant_stock_by_origin", "location code of origin"),
-    ("read_migrant_stock_by_age", "location code"),
+    ("read_migrant_stock_by_origin", {"location code of origin"}),
+    ("read_migrant_stock_by_age", {"year", "location code"}),
 )
 
 
@@ -116,7 +116,7 @@ def reader_of(path: Path) -> str | None:
         return "read_hmd"
     if path.suffix == ".xlsx":
         texts = {text.strip().lower() for text in _texts_of_workbook(path)}
-        return next((reader for reader, mark in _WORKBOOK if mark in texts), None)
+        return next((reader for reader, marks in _WORKBOOK if marks <= texts), None)
     return None
 
 
