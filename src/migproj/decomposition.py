@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, apply, dated_as
+from migproj._apply import Input, Output, apply_together, dated_as
 from migproj._checks import check_labels_match, check_table, check_weights
 from migproj.ages import AgeGroups, age_coords, groups_of, regroup_ages
 from migproj.conventions import VARIABLES
@@ -327,11 +327,11 @@ def single_year_life_table(life_table: xr.Dataset) -> xr.Dataset:
     first, oldest = groups.lower[0], groups.lower[-1]
     from migproj._kernels import survival as kernels
 
-    results = apply(
+    made = apply_together(
         kernels.single_years,
         [Input(f"life_table[{name!r}]", life_table[name], ("age",)) for name in _SHARED],
         [Output(name, ("age",), (oldest - first + 1,)) for name in _COLUMNS],
         np.array(groups.lower, dtype=np.int64) - first,
+        coords=age_coords(range(first, oldest + 1)),
     )
-    made = xr.Dataset({str(array.name): array for array in results})
-    return dated_as(made, life_table).assign_coords(age_coords(range(first, oldest + 1)))
+    return dated_as(made, life_table)
