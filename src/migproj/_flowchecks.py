@@ -270,12 +270,12 @@ def check_growth(
     given = (start, end, vital["births"], vital["deaths"])
     if any(array.chunks is not None for array in given):
         return
-    arrays = [array.astype(np.float64, copy=False) for array in given]  # integers would wrap
-    people = arrays[1].variable.sum(STOCK, skipna=False)
-    miss = _growth_unexplained(*(array.variable for array in arrays))
-    if not (abs(miss.sum("country", skipna=False)) > agreement * people).any():
+    arrays = [array.variable.astype(np.float64, copy=False) for array in given]  # ints would wrap
+    people = arrays[1].sum(STOCK, skipna=False)
+    miss = _growth_unexplained(*arrays).sum("country", skipna=False)
+    if not (abs(miss) > agreement * people).any():
         return
-    net = _growth_unexplained(*arrays)  # with labels
+    net = _growth_unexplained(*(array.astype(np.float64, copy=False) for array in given))
     off = net.sum("country", skipna=False)
     odd = abs(off) > agreement * people
     largest = abs(net).where(odd).sum([d for d in net.dims if d != "country"])

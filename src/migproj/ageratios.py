@@ -78,6 +78,12 @@ def sex_ratio_score(population: xr.DataArray) -> xr.DataArray:
     SchemaError
         If the groups are not of five years, fewer than two are closed, or a sex is lacking.
 
+    Notes
+    -----
+    .. math:: \operatorname{mean} | SR_{x+5} - SR_x |, \quad SR_x = 100\, P^m_x / P^f_x
+
+    over the closed groups. Missing where a group has no women.
+
     References
     ----------
     UN (1955), *Manual II*; Arriaga (1994), vol. I (AGESEX).
@@ -158,6 +164,12 @@ def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)
     ------
     SchemaError
         If the groups are not of five years, or none lies within `ages`.
+
+    Notes
+    -----
+    .. math:: \operatorname{mean} \frac{P_x}{(P_{x-5} + P_{x+5})/2}, \quad x = 40, 50, 60, 70
+
+    for the default `ages`.
 
     References
     ----------

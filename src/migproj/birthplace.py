@@ -73,10 +73,10 @@ def lifetime_migration(
     .. math::
        M_c = \sum_{b \ne c} D_{c,b} - \sum_{d \ne c} D_{d,c}
 
-    It sees moves that cross the border of birth: natives who return and foreign-born who leave
-    count, moves of the foreign-born between two other countries in both of these, those within
-    the interval that were undone in it in none. Natives abroad in countries not given are not
-    there, and of a birthplace that is no country only the foreign-born part.
+    Natives who leave or return count, and so do foreign-born who come or leave: also those who
+    move between two countries of which neither is their birthplace, in both. Moves that were
+    undone within the interval are not seen. Natives abroad in countries that are not given are
+    missing, and a birthplace that is not one of the countries adds to the foreign-born only.
 
     References
     ----------

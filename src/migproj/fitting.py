@@ -58,12 +58,13 @@ def fit_margins(
         all has none of them. Dims that all margins have are tables of their own, fitted one by
         one (birthplaces; draws): `table` may lack these.
     blocks : mapping of str to DataArray, optional
-        Of each dim that is not one of `table`, which of its labels each cell belongs to, by dims
-        of `table`: blocks, stripes or a diagonal of cells whose total is a margin by this dim.
+        For margins by a dim that `table` lacks: an array over dims of `table` with the label of
+        that dim to which each cell belongs. So cells make up blocks, stripes or a diagonal whose
+        total is a margin.
     tolerance : float
         Largest error of a margin, as a share of the largest total.
     max_iterations : int
-        How often all margins may be fitted before it is given up.
+        How often all margins may be fitted before the fit is given up.
 
     Returns
     -------

@@ -73,7 +73,7 @@ def flows_from_stocks(
     max_iterations: int = 100_000,
     by_birthplace: bool = True,
 ) -> xr.Dataset:
-    r"""Flows between countries that go with stocks by birthplace at two instants.
+    r"""Flows between countries from stocks by birthplace at two instants.
 
     Parameters
     ----------
@@ -87,8 +87,8 @@ def flows_from_stocks(
         "demographic-accounting": all changes of stocks explained by births, deaths and moves.
         "pseudo-bayesian": a mixture of two such tables, with the fewest movers (`weight`) and
         with moves by chance.
-        "drop-negatives": people of a birthplace in another country by how many they grew;
-        "reverse-negatives": those by how many they shrank went home besides.
+        "drop-negatives": the growth of each stock abroad, moved from the birthplace;
+        "reverse-negatives": the same, and the decline of each stock abroad returned there.
         "dennett": a `total` of movers shared out as people abroad at the start are.
         "rogers-von-rabenau": the moves that carry one table of stocks to the other.
     births, deaths : DataArray (..., country), optional

@@ -226,7 +226,7 @@ def schedule_profile(parameters: xr.DataArray) -> xr.Dataset:
     Parameters
     ----------
     parameters : DataArray (..., parameter)
-        As for :func:`rogers_castro`.
+        As for :func:`~migproj.rogers_castro`.
 
     Returns
     -------

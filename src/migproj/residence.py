@@ -64,8 +64,9 @@ def residence_migration(
     Notes
     -----
     Without survival the flows are those of survivors, as counted. With it a flow F of the group
-    x is F / √S(x): movers lived through half the interval after they moved, on average. Those
-    who moved and came back, or moved twice, in the interval are not there, or once.
+    x is F / √S(x): movers lived through half the interval after they moved, on average. People
+    who moved and came back in the interval are not counted, those who moved twice are counted
+    once.
 
     References
     ----------

@@ -53,8 +53,8 @@ def smooth_ages(
         "zigzag" (moves people from every second group to its neighbours); "moving-average".
     tails : {"original", "arriaga", "strong", "moving-average"}
         What the first and last ages are where `method` needs more neighbours than there are:
-        as counted, or as that method has them; with "moving-average" means of as many as there
-        are on both sides, the outer two half: (1, 2, 1)/4 next to the last.
+        as counted, or as that method has them; with "moving-average" means of as many groups as
+        there are on both sides, the outer two with half the weight: (1, 2, 1)/4 next to the last.
     window : int
         Groups in a moving average; of an even number the two at the ends count half.
     youngest : int

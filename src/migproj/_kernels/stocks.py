@@ -385,8 +385,8 @@ def _allot(
     whole = countries - countries % 4
     for b in range(countries):
         of = at + (b * countries * countries if many else 0)
-        for c in range(0, countries, 4):
-            for d in range(0, countries, 4):
+        for d in range(0, countries, 4):  # what arrives there stays in the nearest cache
+            for c in range(0, countries, 4):
                 shares = of + c * countries + d
                 zeros = c == whole or d == whole
                 for i in range(16):
