@@ -89,6 +89,9 @@ def test_instants_that_are_none():
         mp.interpolate_rounds(people.isel(time=[1, 0]), [1975])
     with says(mp.SchemaError, "method"):
         mp.interpolate_rounds(people, [1975], method="cubic")
+    for power in (0, np.inf, np.nan):
+        with says(mp.SchemaError, "power: expected a number above 0"):
+            mp.interpolate_rounds(people, [1975], method="power", power=power)
     falling = people.copy(data=np.tile([9.0, 1, 0.5, 0.1], (3, 1)))
     with pytest.warns(mp.DataQualityWarning, match="counts below 0"):
         mp.interpolate_rounds(falling, [2030], method="linear", extrapolate=True)

@@ -230,6 +230,9 @@ def test_lazy():
     xr.testing.assert_allclose(rates.compute(), rogers_castro(parameters, range(91)), rtol=1e-14)
     fit = fit_rogers_castro(rates)
     assert fit["parameters"].chunks is not None
+    # What an eager call refuses spoils its own row alone.
+    spoilt = rates.where((rates["country"] != "B") | (rates["age"] != 3), np.inf)
+    assert fit_rogers_castro(spoilt)["converged"].values.tolist() == [True, False]
     xr.testing.assert_identical(fit.compute(), fit_rogers_castro(rates.compute()))
     with pytest.raises(mp.SchemaError, match=r"'age' is split into .* chunks.*chunk\(\{'age': -1"):
         fit_rogers_castro(rates.chunk(age=10))

@@ -126,7 +126,7 @@ def _slopes(logs: _Array, x: _Array, components: _Components) -> _Array:
 def fit_rates(rates: _Array, points: _Array, components: _Components) -> _Fit:
     """The schedule of least squares, and its root mean square error."""
     peak = float(rates.max())
-    if not peak > 0:  # NaN, too
+    if not (peak > 0 and np.isfinite(rates).all()):
         return _no_fit(points, components)
     wanted = rates / peak
     logs, ended = _search(
@@ -153,7 +153,7 @@ def fit_counts(
     some = exposure > 0
     level = float(counts.sum()) / float(exposure.sum()) if some.any() else np.nan
     few = some.sum() < sum(len(component) for component in components)
-    if few or not level > 0:  # NaN, too
+    if few or not 0 < level < np.inf:  # NaN, too
         return _no_fit(points, components)
     moves, x = counts[some], points[some]
     expected = level * exposure[some]  # at a rate of 1

@@ -98,8 +98,10 @@ def interpolate_rounds(
     check_counts("population", population)
     if method not in ("linear", "exponential", "power"):
         raise SchemaError(f"method: expected 'linear', 'exponential' or 'power', got {method!r}")
-    if not power > 0:
-        raise SchemaError(f"power: expected a number above 0, got {power!r}")
+    if not 0 < power < np.inf:
+        raise SchemaError(
+            f"power: expected a number above 0, got {power!r}; method='exponential' is its limit"
+        )
     if "time" not in population.coords:
         raise SchemaError("population: dim 'time' has no labels: assign_coords(time=[...])")
     known = np.array([year_of(t, "population", "time") for t in population["time"].values])
