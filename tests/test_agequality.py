@@ -210,7 +210,7 @@ def test_wrong():
     with says(mp.SchemaError, "single years from 23 to 62", "age_ratio_score"):
         of.whipple_index(mp.regroup_ages(counts, range(0, 85, 5)))
     with says(mp.SchemaError, "digits: expected last digits"):
-        of.whipple_index(counts, digits=[10])
+        of.whipple_index(counts, digits=np.array([0, 10]))
     with says(mp.SchemaError, "method: expected 'myers' or 'bachi'"):
         of.digit_index(counts, method="whipple")
     with says(mp.SchemaError, "whole tens of years"):

@@ -291,7 +291,12 @@ def _scaled(parameters: _Array, level: float, components: _Components) -> _Array
 def _starts(
     wanted: _Array, x: _Array, components: _Components, weights: _Array | None = None
 ) -> list[_Array]:
-    """Parameters to start from, those nearest to the rates (of peak 1) first."""
+    """Parameters to start from, those nearest to the rates (of peak 1) first.
+
+    One for each shape at old ages, then the others: near starts with the same shape end alike.
+    """
+    from scipy import optimize
+
     shapes: dict[tuple[str, ...], Sequence[tuple[float, ...]]] = {
         _CHILDREN: [(decline,) for decline in (_decline(wanted, x), *_DECLINES)],
         _WORK: _humps(_peak(wanted, x, 15, 45), _HUMPS),
@@ -302,7 +307,8 @@ def _starts(
         ("c",): [()],
     }
     weighing = np.ones_like(wanted) if weights is None else weights / weights.max()
-    tried: list[tuple[float, _Array]] = []
+    old = [k for k, component in enumerate(components) if component in (_RETIREMENT, _ELDERLY)]
+    tried: list[tuple[float, _Array, tuple[tuple[float, ...], ...]]] = []
     for chosen in itertools.product(*(shapes[component] for component in components)):
         basis = np.stack(
             [
@@ -313,13 +319,20 @@ def _starts(
         )
         largest = np.maximum(basis.max(axis=0), _LEAST)
         rows = weighing[:, np.newaxis] * basis / largest
-        levels = np.linalg.lstsq(rows, weighing * wanted, rcond=None)[0]
-        levels = np.maximum(levels, _LEAST)
+        levels = np.maximum(optimize.nnls(rows, weighing * wanted)[0], _LEAST)
         miss = float(np.sum((rows @ levels - weighing * wanted) ** 2))
         parts = zip(levels / largest, chosen, strict=True)
-        tried.append((miss, np.array([value for level, own in parts for value in (level, *own)])))
-    tried.sort(key=lambda pair: pair[0])
-    return [start for _, start in tried[:_FOLLOWED]]
+        start = np.array([value for level, own in parts for value in (level, *own)])
+        tried.append((miss, start, tuple(chosen[k] for k in old)))
+    tried.sort(key=lambda each: each[0])
+    ahead: dict[tuple[tuple[float, ...], ...], _Array] = {}
+    behind = []
+    for _, start, shape in tried:
+        if shape in ahead:
+            behind.append(start)
+        else:
+            ahead[shape] = start
+    return [*ahead.values(), *behind][:_FOLLOWED]
 
 
 def _decline(wanted: _Array, x: _Array) -> float:

@@ -73,7 +73,7 @@ def whipple_index(
     >>> float(mp.indicators.whipple_index(people + 10 * (people["age"] % 10 == 0)).round(1))
     136.4
     """
-    if not digits or any(d not in _DIGITS for d in digits):
+    if len(digits) == 0 or any(d not in _DIGITS for d in digits):
         raise SchemaError(f"digits: expected last digits from 0 to 9, got {tuple(digits)!r}")
     counts, single = _single_years(population, ages[0] - 2, ages[1] + 2)
     within = (single >= ages[0]) & (single <= ages[1]) & np.isin(single % 10, digits)
