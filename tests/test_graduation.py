@@ -153,6 +153,21 @@ def test_link_model(widths):
     )
 
 
+@pytest.mark.parametrize("method", ["monotone", "pchip"])
+def test_nobody_in_a_group_is_nobody_in_its_years(method):
+    """Whatever there are beside it: a rounding below 0 would not pass as a count further on."""
+    rng = np.random.default_rng(4)
+    values = 10 ** rng.uniform(-3, 7, (500, 15)) * (rng.random((500, 15)) < 0.7)
+    lower = [0, 1, 5, 7, 10, 20, 21, 22, 40, 45, 50, 60, 65, 80, 85]
+    counts = xr.DataArray(values, dims=("place", "age"), coords=mp.age_coords(lower))
+    got = mp.graduate_ages(counts, method=method)
+    assert got.min() == 0
+    empty = np.repeat(values[:, :-1] == 0, np.diff(lower), axis=1)
+    np.testing.assert_array_equal(got.values[:, :-1][empty], 0.0)
+    off = abs(mp.regroup_ages(got, lower) - counts) / counts.sum("age")
+    assert off.max() < 1e-15
+
+
 def test_few_people_have_a_fit_too():
     """Where a straight line of logarithms fits best the penalty has no upper end."""
     few = [0.001, 0.2, 0.1, 0.3, 0.4, 0.1, 0.1, 1.5, 0.0]
