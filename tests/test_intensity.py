@@ -363,6 +363,9 @@ def test_differences_of_integers_do_not_wrap(dtype):
     assert float(mp.indicators.effectiveness(low, high)) == pytest.approx(-10 / 190)
     assert float(mp.net_migration_vital(high, low, low, high)) == 0.0
     assert float(mp.net_migration_vital(high, low, low, low)) == -10.0
+    most = xr.DataArray(np.array(np.iinfo(dtype).max, dtype))
+    rate = mp.indicators.net_migration_rate(high, most, most, interval=10)
+    assert float(rate) == pytest.approx(10 / float(most))
     origin, destination = (
         xr.DataArray(np.array(x, dtype), dims=dim, coords={dim: ["A", "B"]})
         for dim, x in (("origin", [50, 51]), ("destination", [50, 50]))

@@ -24,6 +24,7 @@ __all__ = [
     "check_none_within",
     "check_numbers",
     "check_of_women",
+    "check_one_chunk",
     "check_rates",
     "check_ratio_at_birth",
     "check_same_places",
@@ -111,6 +112,15 @@ def check_lacks(name: str, array: xr.DataArray, dim: str, mend: str) -> None:
     if dim in array.dims:
         raise SchemaError(
             f"{name}: the dim {dim!r} is not expected here (got dims {tuple(array.dims)!r}); {mend}"
+        )
+
+
+def check_one_chunk(name: str, array: xr.DataArray, dim: str) -> None:
+    """A lazy `array` has the dim in one chunk."""
+    if (pieces := len(array.chunksizes.get(dim, ()))) > 1:
+        raise SchemaError(
+            f"{name}: dim {dim!r} is split into {pieces} dask chunks; expected one: "
+            f"{name}.chunk({{{dim!r}: -1}})"
         )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "AgeGroups",
     "AgesLike",
     "age_coords",
+    "by_age",
     "closed_groups",
     "covering",
     "fertile_groups",
@@ -356,6 +357,17 @@ def summed(array: xr.DataArray, offsets: npt.NDArray[np.int64]) -> xr.DataArray:
         offsets,
     )
     return result
+
+
+def by_age(parts: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Arrays without labels of age, one age or many, one after the other along it.
+
+    Lazy ones are of one chunk of all ages, as every function that reads ages needs them.
+    """
+    joined: xr.DataArray = xr.concat(
+        parts, "age", coords="minimal", compat="override", join="exact"
+    )
+    return joined if joined.chunks is None else joined.chunk({"age": -1})
 
 
 def unions(have: AgeGroups, want: AgeGroups, name: str) -> npt.NDArray[np.int64]:

@@ -18,6 +18,7 @@ from migproj._checks import (
     check_labels_match,
     check_lacks,
     check_numbers,
+    check_one_chunk,
     check_rates,
     check_same_places,
     where,
@@ -86,12 +87,13 @@ def rogers_castro(
     check_dims("parameters", parameters, "parameter")
     check_lacks("parameters", parameters, "age", "select one label; ages are given by themselves")
     check_finite("parameters", parameters)
+    check_one_chunk("parameters", parameters, "parameter")
     components = components_of(parameters)
     labels = list(itertools.chain.from_iterable(components))
     points = _points("ages", _labels_of(ages))
     rates: xr.DataArray = xr.apply_ufunc(
         curve,
-        _whole("parameters", parameters.sel(parameter=labels), "parameter").astype(np.float64),
+        parameters.sel(parameter=labels).astype(np.float64),
         kwargs={"points": points, "components": components},
         input_core_dims=[["parameter"]],
         output_core_dims=[["age"]],
@@ -209,6 +211,7 @@ def fit_rogers_castro(
     points = _points(name, _labels_of(first, name))
     for own, array in given.items():
         _check_single_years(own, array)
+        check_one_chunk(own, array, "age")
     if len(points) < kind:
         raise SchemaError(
             f"{name}: dim 'age': expected at least {kind} ages for {kind} parameters, got "
@@ -218,8 +221,7 @@ def fit_rogers_castro(
     if rates is None:
         options["penalty"] = float(penalty)
     arrays = [
-        _whole(own, array.drop_vars("age_width", errors="ignore"), "age").astype(np.float64)
-        for own, array in given.items()
+        array.drop_vars("age_width", errors="ignore").astype(np.float64) for array in given.values()
     ]
     parameters, errors, fitted, converged, off = xr.apply_ufunc(
         fit_counts if rates is None else fit_rates,
@@ -360,13 +362,3 @@ def _check_single_years(name: str, rates: xr.DataArray) -> None:
             f"({'; '.join(where(rates['age'], wide))}); give {name} at ages: "
             f"{name}.assign_coords(age=...).drop_vars('age_width') with the middle of each group"
         )
-
-
-def _whole(name: str, array: xr.DataArray, dim: str) -> xr.DataArray:
-    pieces = len(array.chunksizes.get(dim, ()))
-    if pieces > 1:
-        raise SchemaError(
-            f"{name}: dim {dim!r} is split into {pieces} dask chunks; expected one: "
-            f"{name}.chunk({{{dim!r}: -1}})"
-        )
-    return array
