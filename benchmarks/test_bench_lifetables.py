@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import accumulate
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy.interpolate import CubicHermiteSpline, CubicSpline
 from scipy.optimize import brentq, least_squares
@@ -55,7 +56,9 @@ def life_table(mx: np.ndarray, lower: np.ndarray, male: bool) -> dict[str, np.nd
     dx = np.append(lx[:-1] * q, lx[-1])
     Lx = np.append(nc * lx[1:] + ac * dx[:-1], lx[-1] / mx[-1])
     Tx = np.cumsum(Lx[::-1])[::-1]
-    return {"ax": ac, "qx": q, "lx": lx, "dx": dx, "Lx": Lx, "Tx": Tx, "ex": Tx / lx}
+    a[-1] = 1.0 / mx[-1]
+    q = np.append(q, 1.0)
+    return {"mx": mx, "ax": a, "qx": q, "lx": lx, "dx": dx, "Lx": Lx, "Tx": Tx, "ex": Tx / lx}
 
 
 def life_table_by_age(mx: list[float], lower: list[int], male: bool) -> dict[str, list[float]]:
@@ -92,7 +95,9 @@ def life_table_by_age(mx: list[float], lower: list[int], male: bool) -> dict[str
     Lx.append(lx[last] / mx[last])
     Tx = list(accumulate(reversed(Lx)))[::-1]
     ex = [lived / alive for lived, alive in zip(Tx, lx, strict=True)]
-    return {"ax": a, "qx": qx, "lx": lx, "dx": dx, "Lx": Lx, "Tx": Tx, "ex": ex}
+    a.append(1.0 / mx[last])
+    qx.append(1.0)
+    return {"mx": mx, "ax": a, "qx": qx, "lx": lx, "dx": dx, "Lx": Lx, "Tx": Tx, "ex": ex}
 
 
 def kannisto(mx: np.ndarray, lower: np.ndarray) -> np.ndarray:
@@ -184,9 +189,18 @@ def test_life_tables_by_vector(benchmark, sizes, note):
     plain = [(m.tolist(), male) for m, male in rows]
     ages = lower.tolist()
     np.testing.assert_allclose(life_table_by_age(plain[0][0], ages, plain[0][1])["ex"], known)
-    loops = {
+    columns = list(life_table(rows[0][0], lower, rows[0][1]))
+    index = mx["age"].to_index()
+    loops: dict[str, Callable[[], object]] = {
         "by vector in NumPy": lambda: [life_table(m, lower, male) for m, male in rows],
         "by age in Python": lambda: [life_table_by_age(m, ages, male) for m, male in plain],
+        # What comes out of the library has labels as well.
+        "by vector into tables of pandas": lambda: pd.concat(
+            {
+                k: pd.DataFrame(life_table(m, lower, male), index, columns)
+                for k, (m, male) in enumerate(rows)
+            }
+        ),
     }
     clocks = {name: measure.Clock() for name in (*loops, "ours")}
 

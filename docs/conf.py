@@ -26,6 +26,8 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"  # the docstrings say more: dims and units
 numpydoc_show_class_members = False
+nitpicky = True  # a function that a page names is there
+nitpick_ignore_regex = [("py:obj", r"migproj\..*"), ("py:class", r"scipy\..*")]
 html_theme = "furo"
 html_title = f"migproj {release}"
 # pictures.md: drawn at each build, a journal's column wide

@@ -98,6 +98,51 @@ def test_extremes():
     np.testing.assert_allclose(of.sawtooth_index(saw), 1.2, rtol=1e-12)
 
 
+@pytest.mark.parametrize("ages", [(25, 60), (20, 60), (23, 71)])
+@pytest.mark.parametrize("digit", range(10))
+def test_whipple_of_any_digit_and_ages(digit, ages):
+    """Even ages score 100, and those of a digit are counted against the mean of all."""
+    even = xr.DataArray(np.full(101, 10.0), dims="age", coords=SINGLE)
+    np.testing.assert_allclose(of.whipple_index(even, digits=[digit], ages=ages), 100, rtol=1e-12)
+    heaped = even.where(even["age"] % 10 != digit, 20.0)
+    read = heaped.sel(age=slice(ages[0] - 2, ages[1] + 2))
+    np.testing.assert_allclose(
+        of.whipple_index(heaped, digits=[digit], ages=ages), 100 * 20 / read.mean(), rtol=1e-12
+    )
+    with says(mp.SchemaError, "digits: expected last digits of ages"):
+        of.whipple_index(even, digits=[3], ages=(40, 42))
+
+
+@pytest.mark.parametrize("ages", [(23, 77), (20, 70), (21, 79), (23, 80), (30, 44)])
+def test_bachi_reads_whole_tens(ages):
+    even = xr.DataArray(np.full(101, 10.0), dims="age", coords=SINGLE)
+    shares = of.digit_shares(even, method="bachi", ages=ages)
+    np.testing.assert_allclose(shares, 10, rtol=1e-12)
+    with says(mp.SchemaError, "ages: expected 15 years or more"):
+        of.digit_shares(even, method="bachi", ages=(23, 34))
+
+
+def test_deaths_at_old_ages_are_no_errors_of_age():
+    """A stationary population is accurate, however old its open-ended group is."""
+    e0 = xr.DataArray([50.0, 47.0], dims="sex", coords={"sex": ["female", "male"]})
+    lived = 1e5 * mp.life_table(mp.model_life_table("west", e0=e0))["Lx"]
+    scores = [
+        of.age_sex_accuracy(mp.regroup_ages(lived, range(0, oldest + 5, 5)))
+        for oldest in (75, 80, 90, 100)
+    ]
+    np.testing.assert_allclose(scores, float(scores[0]), rtol=1e-12)
+    assert scores[0] < 6
+    everyone = mp.regroup_ages(lived, range(0, 105, 5))
+    assert of.age_sex_accuracy(everyone, ages=(0, 99)) > 20
+    ratios, change = of.age_ratio_score(everyone, ages=(20, 49)), of.sex_ratio_score(everyone)
+    part = everyone.sel(age=slice(20, 49)).values
+    want = abs(200 * part[:, 1:-1] / (part[:, :-2] + part[:, 2:]) - 100).mean(axis=1)
+    np.testing.assert_allclose(ratios, want, rtol=1e-12)
+    assert change < of.sex_ratio_score(everyone, ages=(0, 99))
+    with says(mp.SchemaError, "ages: expected 3 closed groups or more within", "widen ages="):
+        of.age_ratio_score(everyone, ages=(20, 29))
+
+
 def test_roughness_is_what_loess_gives():
     """At each step a weighted parabola through the nearest three quarters, one by one."""
     counts = mp.regroup_ages(people(3), range(0, 90, 5))
@@ -145,6 +190,13 @@ def test_report_of_what_there_is():
     assert "coale_li_index" not in mp.age_quality(to_70)
     assert "whipple_index" in mp.age_quality(to_70)
     assert "sex_ratio_score" not in mp.age_quality(counts.sel(sex="male", drop=True))
+    from_15 = mp.age_quality(counts.sel(age=slice(15, None)))
+    assert set(whole) - set(from_15) == {"myers_index", "digit_shares"}
+    from_12 = mp.age_quality(counts.sel(age=slice(12, None)))  # five-year groups from 15 on
+    xr.testing.assert_identical(from_12, from_15)
+    assert set(mp.age_quality(counts.sel(age=slice(63, None)))) == {
+        "sawtooth_index", "roughness"
+    }  # fmt: skip
     holed = counts.copy()
     holed[1, 0, 40] = np.nan
     report = mp.age_quality(holed)
@@ -158,7 +210,7 @@ def test_wrong():
     with says(mp.SchemaError, "single years from 23 to 62", "age_ratio_score"):
         of.whipple_index(mp.regroup_ages(counts, range(0, 85, 5)))
     with says(mp.SchemaError, "digits: expected last digits"):
-        of.whipple_index(counts, digits=[10])
+        of.whipple_index(counts, digits=np.array([0, 10]))
     with says(mp.SchemaError, "method: expected 'myers' or 'bachi'"):
         of.digit_index(counts, method="whipple")
     with says(mp.SchemaError, "whole tens of years"):
@@ -167,6 +219,10 @@ def test_wrong():
         of.coale_li_index(counts, digit=12)
     with says(mp.SchemaError, "closed five-year groups", "mp.regroup_ages"):
         of.age_ratio_score(counts)
+    with says(mp.SchemaError, "expected ages that a score reads", "got 70-74 to 80+"):
+        mp.age_quality(mp.regroup_ages(counts.sel(age=slice(70, None)), [70, 75, 80]))
+    with says(mp.SchemaError, "single years or five-year groups", "mp.regroup_ages"):
+        mp.age_quality(mp.regroup_ages(counts, [0, 1, *range(5, 85, 5)]))
     with says(mp.SchemaError, "population", "sex"):
         of.sex_ratio_score(mp.regroup_ages(counts, range(0, 85, 5)).isel(sex=0, drop=True))
     with says(mp.SchemaError, "ages: expected closed groups"):

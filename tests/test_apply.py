@@ -125,6 +125,36 @@ def test_units_and_coordinates_come_back():
     assert "time" not in result.coords  # an instant is the input's own: callers say the result's
 
 
+def test_labels_of_a_dim_outlive_one_of_them_given_alone():
+    places = people().rename(country="town")
+    outcome = mp.net_migration(
+        places.isel(town=0), places + 50, people().isel(country=0, drop=True) * 0 + 0.9,
+        interval=5, children="none", method="forward",
+    )  # fmt: skip
+    assert outcome["town"].values.tolist() == COUNTRIES
+
+
+def test_what_inputs_say_in_two_ways_is_said_by_none():
+    start = people().assign_coords(name=("country", ["a", "b", "c"]), source=("country", [1, 2, 3]))
+    end = (people() + 50).assign_coords(
+        name=("country", ["a", "b", "c"]), source=("country", [1, 2, 4])
+    )
+    survival = people().isel(country=0, drop=True) * 0 + 0.9
+    outcome = mp.net_migration(start, end, survival, interval=5, children="none", method="forward")
+    assert outcome["name"].values.tolist() == ["a", "b", "c"]
+    assert "source" not in outcome.coords
+
+
+def test_levels_of_a_stacked_dim_come_back():
+    stacked = people().expand_dims(sex=["female", "male"]).stack(row=("sex", "country"))
+    result = regroup(stacked)
+    assert result.indexes["row"].equals(stacked.indexes["row"])
+    xr.testing.assert_identical(
+        result.unstack("row").sel(sex="male", drop=True).transpose("country", "age"),
+        regroup(people()),
+    )
+
+
 def test_unlabelled_dims_are_never_paired():
     start = people().drop_vars("country")
     inputs = [Input("start", start, ("age",)), Input("end", start, ("age",))]

@@ -65,6 +65,8 @@ def test_rounds_at_rounds_are_themselves(method):
     got = mp.interpolate_rounds(people, people["time"].values, method=method)
     np.testing.assert_allclose(got, people, rtol=1e-14)
     lazy = mp.interpolate_rounds(people.chunk(country=1), [1985, 1975.5], method=method)
+    with says(mp.SchemaError, "dim 'time' is split into", "chunk"):
+        mp.interpolate_rounds(people.chunk(time=1), [1985], method=method)
     eager = mp.interpolate_rounds(people.T, [1985, 1975.5], method=method)
     np.testing.assert_array_equal(lazy.compute(), eager.T)
     assert ((eager >= people.T.min("time")) & (eager <= people.T.max("time"))).all()
@@ -87,6 +89,9 @@ def test_instants_that_are_none():
         mp.interpolate_rounds(people.isel(time=[1, 0]), [1975])
     with says(mp.SchemaError, "method"):
         mp.interpolate_rounds(people, [1975], method="cubic")
+    for power in (0, np.inf, np.nan):
+        with says(mp.SchemaError, "power: expected a number above 0"):
+            mp.interpolate_rounds(people, [1975], method="power", power=power)
     falling = people.copy(data=np.tile([9.0, 1, 0.5, 0.1], (3, 1)))
     with pytest.warns(mp.DataQualityWarning, match="counts below 0"):
         mp.interpolate_rounds(falling, [2030], method="linear", extrapolate=True)
@@ -171,5 +176,9 @@ def test_children_of_other_countries():
         with says(mp.AlignmentError, f"{name}: dim 'country'", "1 missing: .'A'"):
             mp.base_population(*arrays)
     made = mp.base_population(people, table, rates, 1.05)
+    of_two = people.expand_dims(here)
+    lazy = mp.base_population(of_two.chunk(country=1), table, rates, 1.05)
+    assert len(lazy.chunksizes["age"]) == 1
+    xr.testing.assert_allclose(lazy.compute(), made.broadcast_like(of_two), rtol=1e-14)
     bare = mp.base_population(people.drop_vars("age_width"), table, rates, 1.05)
     xr.testing.assert_equal(bare, made)

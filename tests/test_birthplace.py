@@ -74,6 +74,8 @@ def test_stocks_that_are_none(rounds):
         mp.lifetime_migration(start.isel(birthplace=slice(1, None)), end, table())
     with says(mp.SchemaError, "birthplace"):
         mp.lifetime_migration(start.sum("birthplace"), end, table())
+    with says(mp.AlignmentError, "end: dim 'birthplace'", "1 missing: .'rest'."):
+        mp.lifetime_migration(start, end.isel(birthplace=slice(3)), table())
 
 
 @pytest.mark.parametrize("years", [5, 10, 3.3, T])
@@ -118,6 +120,9 @@ def test_ages_that_are_none():
     net = xr.DataArray(np.ones(17), dims="age", coords=AGES)
     with says(mp.IntervalError, "interval: unknown"):
         mp.age_at_migration(net)
+    several = net.expand_dims(period=[1990, 2000]).assign_coords(period_width=("period", [10, 10]))
+    with says(mp.IntervalError, "interval: unknown", "scalar coordinate"):
+        mp.age_at_migration(several)
     with says(mp.IntervalError, "above 0, got -5"):
         mp.age_at_migration(net, interval=-5)
     with says(mp.SchemaError, "expected ages from 0, got 5-9"):

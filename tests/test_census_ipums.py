@@ -16,7 +16,7 @@ readers = pytest.importorskip("ipumspy.readers")
 #: Variable, width, decimals, interval, labels by code.
 VARIABLES = [
     ("COUNTRY", 3, 0, "discrete", {32: "Argentina", 604: "Peru", 858: "Uruguay"}),
-    ("YEAR", 4, 0, "contin", {}),
+    ("YEAR", 4, 0, "discrete", {2011: "2011", 2010: "2010"}),
     ("SERIAL", 10, 0, "contin", {}),
     ("PERWT", 8, 2, "contin", {}),
     ("AGE", 3, 0, "discrete", {0: "Less than 1 year", 1: "1 year", 2: "2 years", 100: "100+"}),
@@ -34,7 +34,7 @@ VARIABLES = [
             99999: "Unknown",
         },
     ),
-    ("NATIVITY", 1, 0, "discrete", {1: "Native-born", 2: "Foreign-born", 9: "Unknown/missing"}),
+    ("NATIVITY", 1, 0, "discrete", {1: "Native-born", 2: "Foreign-born", 9: "Unknown / missing"}),
     ("YRIMM", 4, 0, "contin", {0: "NIU (not in universe)", 9999: "Not reported/missing"}),
     ("MIGRATE5", 2, 0, "discrete", {0: "NIU (not in universe)", 10: "Same place", 30: "Abroad"}),
     ("MIGCTRY5", 5, 0, "discrete", {0: "NIU (not in universe)", 23020: "Bolivia"}),
@@ -159,6 +159,13 @@ def test_records_are_those_that_ipumspy_reads(extract, frame):
     np.testing.assert_allclose(
         notes.sort_index(), theirs.groupby("NOTE")["PERWT"].sum().sort_index(), rtol=1e-12
     )
+
+
+def test_years_are_numbers(extract):
+    """Though codebooks have a label for each."""
+    years = mp.census.tabulate(mp.census.read_ipums(extract), by=["year"])["year"]
+    assert years.values.tolist() == [2010]
+    assert years.dtype.kind == "i"
 
 
 def test_what_is_unknown_and_what_was_not_asked(extract, frame):

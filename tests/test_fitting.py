@@ -106,6 +106,42 @@ def test_structural_zeros_stay_and_missing_numbers_spread():
     assert mp.fit_margins(odd, margins)["fitted_table"].isnull().all()
 
 
+def test_margins_of_single_precision_are_compared_in_double():
+    """Their sums would agree by rounding, and no table would be found."""
+    labels = {"origin": range(230), "destination": range(230)}
+    table = xr.DataArray(
+        np.random.default_rng(1).uniform(1, 1e6, (230, 230)).astype("float32"), labels
+    )
+    margins = [table.sum("destination"), table.sum("origin")]
+    with says(mp.SchemaError, r"margins\[1\]: expected the totals of margins\[0\]", "differ by"):
+        mp.fit_margins(xr.ones_like(table), margins)
+
+
+def test_totals_of_each_table_agree_by_its_own_size():
+    want = matrix(drawn(8, 2), draw=[0, 1]) * xr.DataArray([1.0, 1e-12], dims="draw")
+    out, into = want.sum("destination"), want.sum("origin")
+    into[1] *= 1.5
+    with says(mp.SchemaError, r"margins\[1\]: expected the totals of margins\[0\]", "draw=1"):
+        mp.fit_margins(matrix(drawn(9)), [out, into])
+    into[1] = np.nan
+    fitted = mp.fit_margins(matrix(drawn(9)), [out, into])["fitted_table"]
+    assert fitted.isnull().all(FLOW).values.tolist() == [False, True]
+
+
+def test_widths_of_ages_stay_with_the_table():
+    ages = mp.age_coords(["0-14", "15-64", "65-99"])
+    table = matrix(drawn(3)) * xr.DataArray([1.0, 2.0, 3.0], dims="age", coords=ages)
+    table = table.assign_coords(iso=("origin", [1, 2, 3, 4]))
+    margins = [2 * table.sum("origin"), 2 * table.sum("destination")]
+    for margin, dim in zip(margins, ("destination", "origin"), strict=True):
+        assert margin.dims == (dim, "age")
+    cube = [m.sum("age") for m in margins] + [2 * table.sum(FLOW)]
+    for given_ in (margins, cube):
+        fitted = mp.fit_margins(table, given_)["fitted_table"]
+        np.testing.assert_array_equal(fitted["age_width"], [15, 50, 35])
+        assert fitted["iso"].values.tolist() == [1, 2, 3, 4]
+
+
 def test_margins_that_cannot_be_met():
     table, want = matrix(drawn(8)), matrix(drawn(9))
     margins = [want.sum("destination"), want.sum("origin")]
@@ -135,8 +171,17 @@ def test_margins_that_cannot_be_met():
         mp.fit_margins(table, [total], blocks={"move": blocks})
     with says(mp.SchemaError, "max_iterations: expected one number above 0"):
         mp.fit_margins(table, margins, max_iterations=0)
-    with says(mp.SchemaError, r"margins\[\d\]: no table", "more max_iterations"):
+    with says(mp.SchemaError, r"margins\[\d\]: not met in 1 rounds", "more max_iterations"):
         mp.fit_margins(table, margins, max_iterations=1)
+    # Everyone moves to or from ARG: the others have nobody for each other, which is a limit.
+    hub = matrix(drawn(8) * (1 - np.eye(4))).where(
+        lambda x: (x.origin == "ARG") ^ (x.destination == "ARG"), 0.0
+    )
+    pairs = matrix(1 - np.eye(4))
+    with says(mp.SchemaError, r"margins\[0\]: not met in 50 rounds", "none but with more zeros"):
+        mp.fit_margins(pairs, [hub.sum("destination"), hub.sum("origin")], max_iterations=50)
+    near = mp.fit_margins(pairs, [hub.sum("destination"), hub.sum("origin")], tolerance=1e-3)
+    np.testing.assert_allclose(near["fitted_table"], hub, atol=4e-3 * float(hub.sum()))
 
 
 # --- net migration
@@ -173,6 +218,16 @@ def test_net_migration_is_met(method, seed, order):
     if method != "fewest-movers":
         xr.testing.assert_allclose(unchanged, prior, rtol=1e-9)
     assert float(mp.flows_from_net(0 * net, 0 * prior, method=method)["flows"].max()) == 0
+
+
+@pytest.mark.parametrize("method", ["entropy", "least-change", "fewest-movers"])
+def test_net_migration_of_a_country_that_is_missing_makes_all_flows_missing(method):
+    net = net_of([[-3.0, 1.5, 2.5, -1.0], [-3.0, np.nan, 2.5, -1.0]], draw=[0, 1])
+    prior = matrix(drawn(1) * (1 - np.eye(4)))
+    flows = mp.flows_from_net(net, prior, method=method)["flows"]
+    assert flows.isnull().all(FLOW).values.tolist() == [False, True]
+    whole = mp.flows_from_net(net[0], prior, method=method)["flows"]
+    xr.testing.assert_equal(flows[0], whole)
 
 
 @pytest.mark.parametrize("method", ["entropy", "least-change", "fewest-movers"])
@@ -264,6 +319,26 @@ def test_a_batch_of_net_migration():
     xr.testing.assert_identical(lazy.compute(), batch["flows"])
 
 
+@pytest.mark.parametrize("dim", ["sex", "age", "birthplace"])
+def test_flows_of_all_are_not_those_of_each(dim):
+    """A prior says how many move: of all it would be moved for each label."""
+    net, prior = net_of([-3.0, 1.5, 2.5, -1.0]), matrix(drawn(1) * (1 - np.eye(4)))
+    several = {dim: PLACES}
+    with says(mp.SchemaError, f"prior: expected the dim.*'{dim}'", "as in net"):
+        mp.flows_from_net(net.expand_dims(several), prior)
+    with says(mp.SchemaError, "total: expected the dim", f"'{dim}'", "as in net"):
+        mp.flows_from_net(net.expand_dims(several), prior, total=20.0)
+    for options in ({}, {"total": 20.0}, {"method": "fewest-movers"}):
+        with says(mp.SchemaError, f"net: expected the dim.*'{dim}'", "as in prior"):
+            mp.flows_from_net(net, prior.expand_dims(several), **options)
+    # Where something else says how many, only its pattern is read.
+    total = xr.DataArray([20.0, 21.0, 22.0, 23.0], several)
+    for options in ({"total": total}, {"method": "fewest-movers"}):
+        each = mp.flows_from_net(net.expand_dims(several), prior, **options)["flows"]
+        twice = mp.flows_from_net(net.expand_dims(several), 2 * prior, **options)["flows"]
+        xr.testing.assert_allclose(each, twice, rtol=1e-9)
+
+
 def test_net_migration_that_cannot_be():
     prior, net = matrix(drawn(12) * (1 - np.eye(4))), net_of([-3.0, 1.5, 2.5, -1.0])
     with says(mp.SchemaError, "net: expected net migration that adds up to 0", r"\['CHL', 'BOL'"):
@@ -272,6 +347,9 @@ def test_net_migration_that_cannot_be():
     for method in ("entropy", "least-change", "fewest-movers"):
         with says(mp.SchemaError, "net: no flows along the cells of prior", "is off by"):
             mp.flows_from_net(net, nobody, method=method)
+    for method in ("entropy", "least-change"):  # 4 people have to leave
+        with says(mp.SchemaError, "net: no flows", "the total is off by", "or a total of all who"):
+            mp.flows_from_net(net, prior, method=method, total=3.5)
     with says(mp.SchemaError, "method: expected one of", "'maximum'"):
         mp.flows_from_net(net, prior, method="maximum")
     with says(mp.SchemaError, "total: follows from net"):

@@ -105,6 +105,33 @@ def test_flows_by_sex_are_those_of_each_sex(keep):
         near(result["flows"].sum("age"), flows, flows)
 
 
+def test_the_error_is_the_largest_of_all_ages():
+    net, flows, _ = world(2)
+    schedule = abs(net).sum("country").drop_vars("age_width")
+    schedule = schedule.where(schedule["age"] > 0, 1e-3)  # far from net migration, many steps
+    made = mp.flows_by_age(net, flows, schedule, tolerance=1e-3)
+    each = mp.flows_from_net(net, flows * (schedule / schedule.sum()), tolerance=1e-3)
+    assert each["margin_error"].min() < each["margin_error"].max()
+    assert each["iterations"].min() < each["iterations"].max()
+    for name in ("margin_error", "iterations"):
+        assert float(made[name]) == float(each[name].max())
+
+
+def test_ages_are_those_of_net_migration():
+    net, flows, _ = world(2)
+    closed = abs(net).sum("country").assign_coords(age_width=("age", 12 * [5.0]))
+    made = mp.flows_by_age(net, flows, closed)
+    np.testing.assert_array_equal(made["age_width"], AGES["age_width"])
+
+
+def test_flows_of_all_ages_are_of_none_where_one_is_missing():
+    net, flows, _ = world(6)
+    schedule = abs(net).sum("country")
+    holed = net.where((net["age"] != 20) | (net["country"] != "B"))
+    made = mp.flows_by_age(holed, flows, schedule, keep="both")
+    assert made["flows"].isnull().all()
+
+
 @pytest.mark.parametrize("keep", ["net", "both"])
 def test_an_age_that_is_missing_is_not_taken_for_0(keep):
     """Shares of all ages are of none where net migration of one is not known."""
@@ -124,13 +151,24 @@ def test_an_age_that_is_missing_is_not_taken_for_0(keep):
         assert given.isnull().all()
 
 
+@pytest.mark.parametrize("keep", ["net", "both"])
+def test_lazy_net_migration_makes_the_same_flows(keep):
+    net, flows, _ = world(9)
+    draws = net.expand_dims(draw=[0, 1]).chunk(draw=1)
+    lazy = mp.flows_by_age(draws, flows.chunk(), keep=keep)
+    assert (lazy["flows"].chunks is not None) == (keep == "net")
+    plain = mp.flows_by_age(net, flows, keep=keep)
+    for draw in (0, 1):
+        xr.testing.assert_identical(lazy.sel(draw=draw, drop=True).compute(), plain)
+
+
 def test_wrong_flows_by_age_are_told():
     net, flows, _ = world(4)
     with says(mp.SchemaError, "net", "adds up to 0 over countries", "mp.reconcile"):
         mp.flows_by_age(net + 1.0, flows)
     with says(mp.SchemaError, "net: over ages", "country=A", "keep='net'"):
         mp.flows_by_age(net, flows * 2, keep="both")
-    with says(mp.SchemaError, "flows: the dim 'sex'", "sum"):
+    with says(mp.SchemaError, "net: expected the dim.*'sex'", "as in flows", "sum flows over it"):
         mp.flows_by_age(net.sum("sex"), flows.expand_dims(sex=SEXES))
     with says(mp.SchemaError, "flows: the dim 'age'", "sum"):
         mp.flows_by_age(net, flows.expand_dims(age=net["age"].values))
@@ -138,6 +176,14 @@ def test_wrong_flows_by_age_are_told():
         mp.flows_by_age(net, flows, 0 * abs(net).sum("country"))
     with says(mp.SchemaError, "net: expected net migration other than 0", "give a schedule"):
         mp.flows_by_age(0 * net, flows)
+    with says(mp.SchemaError, "net: expected the dim.*'birthplace'", "sum flows over it"):
+        mp.flows_by_age(net, flows.expand_dims(birthplace=PLACES))
+    with says(mp.SchemaError, "flows: expected the dim.*'birthplace'", "as in net"):
+        mp.flows_by_age(net.expand_dims(birthplace=PLACES), flows)
+    with says(mp.SchemaError, "flows: the dim 'country'", "origin and destination"):
+        mp.flows_by_age(net, flows.expand_dims(country=PLACES))
+    with says(mp.SchemaError, "schedule: the dim 'country'", "rename.country='origin'"):
+        mp.flows_by_age(net, flows, abs(net))
     with says(mp.SchemaError, "keep", "'all'"):
         mp.flows_by_age(net, flows, keep="all")
     with says(mp.AlignmentError, "flows", "'destination'", "'D'"):
@@ -250,6 +296,22 @@ def test_components_of_counts_that_go_together():
         mp.flow_components(flows.expand_dims(draw=[0, 1]), stocks(3), interval=years)
 
 
+def test_what_else_is_known_of_places_is_that_of_the_people_expected():
+    start = stocks(3)
+    flows = mp.flows_from_stocks(start, 1.01 * start, agreement=0.5)["flows"]
+    want = mp.flow_components(flows, start, interval=5)
+    codes = [1, 2, 3, 4]
+    beside = {
+        "code": ("origin", codes),
+        "other": ("destination", codes),
+        "of": ("birthplace", codes),
+    }
+    expected = start.assign_coords(code=("country", codes))
+    got = mp.flow_components(flows.assign_coords(beside), expected, interval=5)
+    assert got["code"].dims == ("country",)
+    xr.testing.assert_identical(got.drop_vars(["code", "of"]), want)
+
+
 def test_components_of_unsigned_counts():
     people = stocks(3).round()
     flows = mp.flows_from_stocks(people, 1.01 * people, agreement=0.5)["flows"].round()
@@ -269,6 +331,12 @@ def test_wrong_components_are_told():
         mp.flow_components(flows, start, interval=-5)
     with says(mp.SchemaError, "flows", "leave", "country=A"):
         mp.flow_components(flows * 100, start, interval=5)
+    leaving = flows.sum("destination").rename(origin="country")
+    nobody = start.where(leaving == 0, 0.0)
+    with says(mp.SchemaError, "flows", "leave", f"in {int((leaving > 0).sum())} cell"):
+        mp.flow_components(flows, nobody, interval=5)
+    with says(mp.SchemaError, "flows: the dim 'country'", "origin and destination"):
+        mp.flow_components(flows.expand_dims(country=PLACES), start, interval=5)
     with says(mp.AlignmentError, "'birthplace'", "'D'"):
         mp.flow_components(flows, start.isel(birthplace=slice(3)), interval=5)
     with says(mp.SchemaError, "flows", "birthplace"):

@@ -350,6 +350,7 @@ def says(error, *parts):
         ({"method": "dennett", "total": 1.0, "stayers": "independence"}, ["stayers: method"]),
         ({"method": "pseudo-bayesian"}, ["weight: expected a number from 0 to 1", "None"]),
         ({"method": "pseudo-bayesian", "weight": 1.5}, ["weight: expected", "1.5"]),
+        ({"method": "pseudo-bayesian", "weight": xr.DataArray([0.1, 0.2])}, ["weight: expected"]),
         ({"system": "open", "balance": "after"}, ["balance: is of system='closed' alone"]),
         ({"tolerance": 0.0}, ["tolerance: expected one number above 0"]),
         ({"max_iterations": -1}, ["max_iterations: expected one number above 0"]),
@@ -370,12 +371,11 @@ def test_negative_stocks_are_named():
 
 def test_birthplaces_that_are_no_countries():
     inputs = rounds(0)
-    for dim, other in (("birthplace", "country"), ("country", "birthplace")):
+    for dim in STOCK:
         labels = ["ARG", "BOL", "CHL", "XXX"]
         odd = inputs["start"].assign_coords({dim: labels})
         with says(mp.AlignmentError, "start: dim 'birthplace'", "of 'country'", "Give every"):
             estimate(inputs | {"start": odd})
-        del other
     with says(mp.AlignmentError, "end: dim 'country'", "another order"):
         estimate(inputs | {"end": inputs["end"].sel(dict.fromkeys(STOCK, PLACES[::-1]))})
 
@@ -412,6 +412,8 @@ def test_accounts_that_cannot_be_closed():
     more = inputs["end"].where(inputs["end"]["birthplace"] != "CHL", 1.1 * inputs["end"])
     with says(mp.SchemaError, "deaths: cannot close the accounts", "birthplace CHL is off by"):
         estimate(inputs | {"end": more}, death_adjustment="accounting")
+    with says(mp.SchemaError, "end: dim 'country' is split into 4 dask chunks", "expected one"):
+        mp.flows_from_stocks(start, start.chunk(country=1), method="rogers-von-rabenau")
     with says(mp.SchemaError, "start: nobody lives abroad"):
         home = inputs["start"]["country"] == inputs["start"]["birthplace"]
         none = inputs["start"].where(home, 0).sel(sex="male")
@@ -450,6 +452,13 @@ def test_wrong_priors():
         estimate(inputs, prior=prior.where(prior["origin"] != prior["destination"]))
     with says(mp.AlignmentError, "prior: dim 'destination'", "another order"):
         estimate(inputs, prior=prior.sel(destination=PLACES[::-1]))
+    with says(mp.AlignmentError, "prior: dim 'sex'", "labels of start", "missing: .'female'"):
+        estimate(inputs, prior=prior.expand_dims(sex=["f", "male"]))
+    of_all = {name: array.sum("sex") for name, array in inputs.items()}
+    with says(mp.SchemaError, "prior: the dim 'sex'", "stocks are not by sex: sum it over sex"):
+        estimate(of_all, prior=prior.expand_dims(sex=["female", "male"]))
+    with says(mp.SchemaError, "prior: the dim 'age'", "sum it over age"):
+        estimate(of_all, prior=prior.expand_dims(age=[0, 5]))
     for whether in (True, False):
         with says(mp.SchemaError, "prior: does not allow flows", "(origin|destination) .*is off by",
                   "sex=female"):  # fmt: skip

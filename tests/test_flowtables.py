@@ -122,8 +122,18 @@ def test_a_missing_flow_is_missing_in_its_regions_alone():
     assert not both.sel(sex="male").isnull().any()
 
 
+def test_flows_may_be_by_region_besides():
+    flows = table()
+    several = flows.rename(sex="region")
+    got = mp.regroup_flows(several, REGIONS)
+    xr.testing.assert_identical(got.rename(region="sex"), mp.regroup_flows(flows, REGIONS))
+
+
 def test_wrong_inputs_are_told():
     flows = table()
+    for function in (flow_totals, lambda x: mp.regroup_flows(x, REGIONS)):
+        with says(mp.SchemaError, "flows: the dim 'place'", "origin and destination"):
+            function(flows.rename(sex="place"))
     with says(mp.AlignmentError, "regions", "'E'"):
         mp.regroup_flows(flows, REGIONS[:4])
     with says(mp.SchemaError, "regions: 1 places have none", "'D'"):

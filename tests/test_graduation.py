@@ -153,6 +153,44 @@ def test_link_model(widths):
     )
 
 
+@pytest.mark.parametrize("method", ["monotone", "pchip"])
+def test_nobody_in_a_group_is_nobody_in_its_years(method):
+    """Whatever there are beside it: a rounding below 0 would not pass as a count further on."""
+    rng = np.random.default_rng(4)
+    values = 10 ** rng.uniform(-3, 7, (500, 15)) * (rng.random((500, 15)) < 0.7)
+    lower = [0, 1, 5, 7, 10, 20, 21, 22, 40, 45, 50, 60, 65, 80, 85]
+    counts = xr.DataArray(values, dims=("place", "age"), coords=mp.age_coords(lower))
+    got = mp.graduate_ages(counts, method=method)
+    assert got.min() == 0
+    empty = np.repeat(values[:, :-1] == 0, np.diff(lower), axis=1)
+    np.testing.assert_array_equal(got.values[:, :-1][empty], 0.0)
+    off = abs(mp.regroup_ages(got, lower) - counts) / counts.sum("age")
+    assert off.max() < 1e-15
+
+
+def test_few_people_have_a_fit_too():
+    """Where a straight line of logarithms fits best the penalty has no upper end."""
+    few = [0.001, 0.2, 0.1, 0.3, 0.4, 0.1, 0.1, 1.5, 0.0]
+    counts = xr.DataArray(few, dims="age", coords=mp.age_coords(range(0, 45, 5)))
+    got = mp.graduate_ages(counts, method="pclm")
+    assert got["penalty"] >= 1e7
+    bends = np.diff(np.log(got[:-1]), 2)
+    np.testing.assert_allclose(bends, 0.0, atol=1e-5)
+    np.testing.assert_allclose(got.sum(), counts.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_lazy_years_are_of_one_chunk(method):
+    """What comes next reads all ages: `ages=` here, a life table or a projection after."""
+    counts = people()
+    lazy = mp.graduate_ages(counts.chunk(country=1), method=method)
+    assert len(lazy.chunksizes["age"]) == 1
+    wide = mp.graduate_ages(counts.chunk(country=1), method=method, ages=range(0, 85, 10))
+    np.testing.assert_array_equal(
+        wide.compute(), mp.graduate_ages(counts, method=method, ages=range(0, 85, 10))
+    )
+
+
 def test_a_missing_country_alone_and_nobody():
     counts = people()
     counts[1, 4] = np.nan

@@ -52,12 +52,82 @@ def korea(folder):
     return given, flows, people, theirs.sort_index()
 
 
+def of_streams(folder):
+    """Preference and velocity of all streams: theirs are sums of what is one stream's, and have
+    the people in millions."""
+    _, flows, people, theirs = korea(folder)
+    total = mp.indicators.stream_indices(flows, people).sum(["origin", "destination"])
+    for name, units in (("preference", 1.0), ("velocity", 1e6)):
+        yield units * total[name], theirs.loc["index_impact", name].sort_index()
+
+
+def of_distance(folder):
+    """Mean and median distance and its decay, by two distances."""
+    given, flows, _, theirs = korea(folder)
+    for name in ("cent", "pw"):
+        distance = given.set_index(["year", "orig", "dest"])[f"dist_{name}"].to_xarray()
+        distance = distance.sel(year=2012, drop=True).rename(orig="origin", dest="destination")
+        got = mp.indicators.distance_indices(flows, distance)
+        for measure in ("mean_distance", "median_distance", "distance_decay"):
+            short = measure.replace("distance", "").strip("_")
+            yield measure, got[measure], theirs.loc[f"index_distance_{name}", short].sort_index()
+
+
+def of_four_places(folder):
+    values = [[0.0, 100, 30, 70], [50, 0, 45, 5], [60, 35, 0, 40], [20, 25, 20, 0]]
+    labels = {dim: list("ABCD") for dim in ("origin", "destination")}
+    flows = xr.DataArray(values, dims=tuple(labels), coords=labels)
+    people = xr.DataArray([1e3, 1e3, 1e3, 1e3], {"origin": labels["origin"]})
+    got = mp.indicators.flow_indices(flows, people)
+    theirs = pd.read_csv(folder / "index_connectivity_4x4.csv").set_index("measure")["value"]
+    for name, function, measure, units in OF_MIGEST:
+        if function == "index_connectivity":
+            yield name, units * float(got[name]), theirs[measure]
+
+
+#: Ours and its of rates by age, and how many of its are one of ours.
+OF_PROFILES = [
+    ("gross_migraproduction", "gmr", 1),
+    ("peak_age", "peak_age", 1),
+    ("peak_rate", "peak_mi", 100),
+    ("rise_age", "murc", 1),
+    ("fall_age", "mdrc", 1),
+]
+
+
+def profiles(folder):
+    """The rates given, our indices and theirs."""
+    given = pd.read_csv(folder / "input_ipumsi_age.csv").set_index(["sample", "age"]).to_xarray()
+    rate = given["migrants"] / given["population"]
+    rate = rate.assign_coords(age_width=("age", np.ones(rate.sizes["age"])))
+    profile = mp.indicators.age_profile(rate)
+    theirs = pd.read_csv(folder / "index_age.csv").drop_duplicates("sample").set_index("sample")
+    return rate, profile, theirs.loc[profile["sample"].values]
+
+
+OF_SCHEDULES = {
+    "peaking": "peaking",
+    "child_dependency": "child_dependency",
+    "labour_dependency": "labor_dependency",
+    "labour_asymmetry": "labor_asymmetry",
+    "regularity": "regularity",
+}
+
+
+def schedule_profiles(folder):
+    keys = ["schedule", "sex"]
+    rows = pd.read_csv(folder / "rc_model_parameters.csv")
+    table = rows.set_index([*keys, "param"])["value"].to_xarray().rename(param="parameter")
+    theirs = pd.read_csv(folder / "index_age_rc.csv").set_index(keys).to_xarray()
+    return mp.indicators.schedule_profile(table), theirs
+
+
 def test_korea_of_migest(reference):
     """Bell's indices of Korean provinces. migest takes rates per 100, and its help a population in
     millions, so that its net rate there is a million times too large; its Gini index has a
     correction for the number of pairs by default."""
     folder = reference / "migest"
-    given, flows, people, theirs = korea(folder)
+    _, flows, people, theirs = korea(folder)
     indices = mp.indicators.flow_indices(flows, people)
 
     def of(fn, measure):
@@ -71,42 +141,26 @@ def test_korea_of_migest(reference):
     assert of("index_connectivity", "cv")[0] > 5 * indices["variation"].sel(year=2012)
     assert (of("index_connectivity", "mwg_mean") < 0.07 * indices["weighted_gini"]).all()
 
-    # Theirs are sums over all streams of what is one stream's.
-    streams = mp.indicators.stream_indices(flows, people)
-    total = streams.sum(["origin", "destination"])
-    np.testing.assert_allclose(total["preference"], of("index_impact", "preference"), rtol=1e-9)
-    # The people in millions there.
-    np.testing.assert_allclose(1e6 * total["velocity"], of("index_impact", "velocity"), rtol=1e-9)
+    for got, want in of_streams(folder):
+        np.testing.assert_allclose(got, want, rtol=1e-9)
+    for measure, got, want in of_distance(folder):
+        # They interpolate between streams, in the order listed where there and back are as far,
+        # ours between distances: apart by less than the step from one to the next, 4 %.
+        tolerance = 0.04 if measure == "median_distance" else 1e-8
+        np.testing.assert_allclose(got, want, rtol=tolerance, err_msg=measure)
 
-    for name in ("cent", "pw"):
-        distance = given.set_index(["year", "orig", "dest"])[f"dist_{name}"].to_xarray()
-        distance = distance.sel(year=2012, drop=True)
-        got = mp.indicators.distance_indices(
-            flows, distance.rename(orig="origin", dest="destination")
-        )
-        for measure in ("mean_distance", "median_distance", "distance_decay"):
-            want = of(
-                f"index_distance_{name}", next(x for x in measure.split("_") if x != "distance")
-            )
-            # They interpolate between streams, in the order listed where there and back are as far,
-            # ours between distances: apart by less than the step from one to the next, 4 %.
-            tolerance = 0.04 if measure == "median_distance" else 1e-8
-            np.testing.assert_allclose(got[measure], want, rtol=tolerance, err_msg=measure)
+
+def test_four_places_of_migest(reference):
+    """Connectivity needs no population. Their Gini index has the correction here."""
+    for name, got, want in of_four_places(reference / "migest"):
+        np.testing.assert_allclose(got, want, rtol=1e-12, err_msg=name)
 
 
 def test_profiles_of_migest(reference):
     folder = reference / "migest"
-    given = pd.read_csv(folder / "input_ipumsi_age.csv").set_index(["sample", "age"]).to_xarray()
-    rate = (given["migrants"] / given["population"]).drop_vars("age_width", errors="ignore")
-    rate = rate.assign_coords(age_width=("age", np.ones(rate.sizes["age"])))
-    profile = mp.indicators.age_profile(rate)
-    theirs = pd.read_csv(folder / "index_age.csv").drop_duplicates("sample").set_index("sample")
-    theirs = theirs.loc[profile["sample"].values]
-    np.testing.assert_allclose(profile["gross_migraproduction"], theirs["gmr"], rtol=1e-12)
-    np.testing.assert_array_equal(profile["peak_age"], theirs["peak_age"])
-    np.testing.assert_allclose(100 * profile["peak_rate"], theirs["peak_mi"], rtol=1e-12)
-    np.testing.assert_array_equal(profile["rise_age"], theirs["murc"])
-    np.testing.assert_array_equal(profile["fall_age"], theirs["mdrc"])
+    rate, profile, theirs = profiles(folder)
+    for name, column, units in OF_PROFILES:
+        np.testing.assert_allclose(units * profile[name], theirs[column], rtol=1e-12, err_msg=name)
     # Their asymmetry divides the two ages, ours the rise by the fall.
     np.testing.assert_allclose(theirs["asymmetry"], theirs["murc"] / theirs["mdrc"])
     one = rate.isel(sample=0).values
@@ -140,19 +194,8 @@ def test_breadths_of_migest_are_a_year_too_young(reference, breadth):
 
 
 def test_schedule_profiles_of_migest(reference):
-    folder = reference / "migest"
-    keys = ["schedule", "sex"]
-    rows = pd.read_csv(folder / "rc_model_parameters.csv")
-    table = rows.set_index([*keys, "param"])["value"].to_xarray().rename(param="parameter")
-    got = mp.indicators.schedule_profile(table)
-    theirs = pd.read_csv(folder / "index_age_rc.csv").set_index(keys).to_xarray()
-    for ours, name in (
-        ("peaking", "peaking"),
-        ("child_dependency", "child_dependency"),
-        ("labour_dependency", "labor_dependency"),
-        ("labour_asymmetry", "labor_asymmetry"),
-        ("regularity", "regularity"),
-    ):
+    got, theirs = schedule_profiles(reference / "migest")
+    for ours, name in OF_SCHEDULES.items():
         xr.testing.assert_allclose(got[ours].drop_attrs(), theirs[name].rename(ours), rtol=1e-13)
     assert got["labour_peak_age"].attrs["units"] == "years"
 
@@ -251,6 +294,35 @@ def test_no_decay_where_distances_do_not_differ(flows):
     assert np.isnan(mp.indicators.distance_indices(missing, distance)["mean_distance"][1])
 
 
+def test_what_is_not_known_of_one_pair_is_not_of_all(flows, people):
+    missing = flows.where((flows.draw == 0) | (flows.origin != PLACES[0]))
+    for name, index in mp.indicators.flow_indices(missing, people).items():
+        assert index.isnull().values.tolist() == [False, True], name
+
+
+def test_indices_of_the_same_draws(flows, people):
+    """Labels that only one of two arrays has are not left out."""
+    assert flows.sizes["draw"] == 2
+    flows = flows.assign_coords(draw=[0, 1])
+    several = people.expand_dims(draw=[1, 2])
+    away = xr.ones_like(flows).assign_coords(draw=[1, 2])
+    for indices in (mp.indicators.flow_indices, mp.indicators.stream_indices):
+        with says(mp.AlignmentError, "population: dim 'draw'", "1 missing: .0.; 1 not in flows"):
+            indices(flows, several)
+    with says(mp.AlignmentError, "distance: dim 'draw'", "1 missing: .0.; 1 not in flows"):
+        mp.indicators.distance_indices(flows, away)
+
+
+def test_lazy_flows_are_whole(flows, people):
+    lazy = mp.indicators.flow_indices(flows.chunk(draw=1), people)
+    xr.testing.assert_allclose(lazy.compute(), mp.indicators.flow_indices(flows, people))
+    with says(mp.SchemaError, "flows: dim 'origin' is split into 3 dask chunks", "expected one"):
+        mp.indicators.flow_indices(flows.chunk(origin=1), people)
+    distance = xr.ones_like(flows.isel(draw=0, drop=True))
+    with says(mp.SchemaError, "distance: dim 'destination' is split into 3 dask chunks"):
+        mp.indicators.distance_indices(flows, distance.chunk(destination=1))
+
+
 def test_rates_and_effectiveness():
     ages = mp.age_coords([0, 15, 65])
     start = xr.DataArray([100.0, 300.0, 0.0], dims="age", coords=ages).assign_coords(time=2000)
@@ -291,6 +363,9 @@ def test_differences_of_integers_do_not_wrap(dtype):
     assert float(mp.indicators.effectiveness(low, high)) == pytest.approx(-10 / 190)
     assert float(mp.net_migration_vital(high, low, low, high)) == 0.0
     assert float(mp.net_migration_vital(high, low, low, low)) == -10.0
+    most = xr.DataArray(np.array(np.iinfo(dtype).max, dtype))
+    rate = mp.indicators.net_migration_rate(high, most, most, interval=10)
+    assert float(rate) == pytest.approx(10 / float(most))
     origin, destination = (
         xr.DataArray(np.array(x, dtype), dims=dim, coords={dim: ["A", "B"]})
         for dim, x in (("origin", [50, 51]), ("destination", [50, 50]))

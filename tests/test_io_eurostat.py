@@ -128,6 +128,8 @@ def test_wrong_files(tmp_path):
         read(row("EL", "NA", 2020, "X", "Y_LT5", "1"))
     with says("column 'unit'", "NR", "'PC'"):
         read(row("EL", "NA", 2020, "F", "Y_LT5", "1", unit="PC"))
+    with says("column 'unit'", "'Number'", "with codes"):
+        read(row("Greece", "Namibia", 2020, "Females", "Total", "1", unit="Number"))
     with says("columns", "repeated"):
         read(lines[1])
     with says("column 'TIME_PERIOD'", "expected numbers", "2020-Q1"):
@@ -139,3 +141,53 @@ def test_wrong_files(tmp_path):
     other.write_text("LocID,NetMigrations,SRB\n", encoding="utf-8")
     with says("m.csv: mp.io.read_eurostat_stock", "mp.io.read_wpp_indicators"):
         mp.io.read_eurostat_stock(other)
+
+
+def test_codes_beside_labels(tmp_path):
+    """SDMX-CSV 2.0 with both: other columns are not looked at."""
+    header = (
+        "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,freq,Time frequency,c_birth,Country of birth,age,"
+        "Age class,unit,Unit of measure,sex,Sex,geo,Geopolitical entity (reporting),TIME_PERIOD,"
+        "Time,OBS_VALUE,Observation value,OBS_FLAG,Observation status (Flag) V2 structure"
+    )
+    lines = [
+        f"dataflow,ESTAT:MIGR_POP3CTB(1.0),People,A,Annual,NA,Namibia,{code},{label},NR,Number,"
+        f'{sex},x,EL,Greece,2020,,{figure},,b,"break, in series"'
+        for sex, figure in (("F", 5), ("M", 6))
+        for code, label in (("Y_LT5", "under 5"), ("Y_GE5", "5 or over"))
+    ]
+    file = tmp_path / "both.csv"
+    file.write_text("\n".join([header, *lines]))
+    table = mp.io.read_eurostat_stock(file)
+    assert table["stock"].values.ravel().tolist() == [5, 5, 6, 6]
+    assert set(table["flag"].values.ravel()) == {"b"}
+
+
+def test_tables_of_tabs_are_named(tmp_path):
+    file = tmp_path / "migr_pop3ctb.tsv"
+    file.write_text("freq,c_birth,age,unit,sex,geo\\TIME_PERIOD\t2019 \nA,NA,TOTAL,NR,F,EL\t: \n")
+    with says("migr_pop3ctb.tsv", "Eurostat's TSV", "as SDMX-CSV"):
+        mp.io.read_eurostat_stock(file)
+
+
+def test_wider_groups_in_place_of_finer_ones_are_told(tmp_path):
+    """EL has 85 and over where AT has three groups."""
+    ages = {"AT": ["Y_LT85", "Y85-89", "Y_GE90", "Y_GE85"], "EL": ["Y_LT85", "Y_GE85"]}
+    lines = [
+        row(geo, "NA", 2020, sex, age, 10 * k)
+        for geo, codes in ages.items()
+        for sex in "FM"
+        for k, age in enumerate(codes, 1)
+    ]
+    file = write(tmp_path, lines)
+    with pytest.warns(
+        mp.DataQualityWarning, match=r"2 table.s. have figures of .'85\+'.*country=EL.*ages="
+    ):
+        stock = mp.io.read_eurostat_stock(file)["stock"]
+    assert stock.sel(country="EL", age=[85, 90]).isnull().all()
+    assert stock.sel(country="AT").notnull().all()
+    wide = mp.io.read_eurostat_stock(file, ages=["0-84", "85+"])["stock"]
+    assert wide.sel(age=85, sex="male").values.ravel().tolist() == [40, 20]
+    single = [row("AT", "NA", 2020, sex, "Y7", 1) for sex in "FM"]  # holds no other
+    both = write(tmp_path, [line for line in lines + single if ",EL," not in line])
+    assert mp.io.read_eurostat_stock(both)["stock"].notnull().all()

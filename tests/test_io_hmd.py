@@ -61,6 +61,21 @@ def test_by_single_years(tmp_path, title, name, units, ending):
     assert "Last modified: 05 Apr 2024" in table.attrs["title"]
 
 
+def test_files_that_lost_a_plus_and_those_of_japan(tmp_path):
+    """The oldest group is open-ended; the Japanese database has another title."""
+    rows = single([1947], [*map(str, range(111))])
+    file = tmp_path / "Deaths_1x1.txt"
+    lines = ["Japan, Deaths (1x1) Last modified:2026-02-20, ver.005_002 JMD(IPSS)", ""]
+    file.write_text("\n".join([*lines, *map(" ".join, [BY_SEX, *map(_texts, rows)])]))
+    deaths = mp.io.read_hmd(file)["deaths"]
+    assert deaths["age"].values[-1] == 110
+    assert deaths["age_width"].values[-2:].tolist() == [1.0, np.inf]
+
+
+def _texts(row):
+    return [str(cell) for cell in row]
+
+
 def test_by_five_years_and_periods(tmp_path):
     ages = ["0", "1-4", "5-9", "10-14", "15+"]
     rows = single(["1950-1954", "1955-1959", "1960-1961"], ages)

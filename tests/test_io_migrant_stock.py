@@ -193,7 +193,47 @@ def test_by_origin_selected(tmp_path):
         mp.io.read_migrant_stock_by_origin(file, years=[1995])
 
 
+LAYOUTS = {
+    2020: ["Notes", "Location code", "Type of data"],
+    2024: ["Coverage", "Data type", "Location code"],
+}
+
+
+@pytest.mark.parametrize("edition", LAYOUTS)
+def test_by_origin_as_published(tmp_path, edition):
+    """What stands between the names of destination and of origin differs between editions."""
+    between = LAYOUTS[edition]
+    of_destination = "" if edition == 2024 else " of destination"
+    heads = [
+        "Index",
+        f"{PLACE} of destination",
+        *(
+            f"{head} of destination" if head == "Location code" else head + of_destination
+            for head in between
+        ),
+        f"{PLACE} of origin",
+        "Location code of origin",
+        *[1990, edition] * 3,
+    ]
+    banner = [None] * 7
+    for sex in ("both sexes", "male", "female"):
+        banner += [f"International migrant stock at mid-year ({sex})", None]
+    known = {"Location code": 32, "Type of data": "B R", "Data type": "B R"}
+    row = [2, "  Argentina*", *(known.get(head) for head in between), "Bolivia", 68, 3, 30]
+    rows = [*[[None]] * 9, banner, heads, [*row, "..", 10, 2, 20]]
+    stock = mp.io.read_migrant_stock_by_origin(workbook(tmp_path, rows))
+    assert stock.sel(country=32, birthplace=68, time=edition + 0.5).values.tolist() == [20, 10]
+    assert stock.sel(time=1990.5, sex="male").isnull().all()
+    assert stock["country_name"].values.tolist() == ["Argentina"]
+    assert stock["data_type"].values.ravel().tolist() == ["B R"]
+
+
 def test_wrong_workbooks(tmp_path):
+    heads = ["Index", PLACE, "Coverage", "Data type", "Location code", *YEARS * 3]
+    destination = workbook(tmp_path, [*[[None]] * 10, heads], "destination.xlsx")
+    for reader in (mp.io.read_migrant_stock_by_origin, mp.io.read_migrant_stock_by_age):
+        with says("destination.xlsx", "a row of heads", "no layout that migproj.io reads"):
+            reader(destination)
     origin = workbook(tmp_path, by_origin(ROWS_OF_ORIGIN), "origin.xlsx")
     with says("origin.xlsx: mp.io.read_migrant_stock_by_age", "read_migrant_stock_by_origin"):
         mp.io.read_migrant_stock_by_age(origin)

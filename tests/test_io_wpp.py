@@ -245,6 +245,29 @@ def test_indicators_of_2019_and_2024(tmp_path):
     assert data["period"].values.tolist() == [2023.0]
 
 
+def test_the_year_after_the_last_has_no_indicators(tmp_path):
+    """Only its population of 1 January is published."""
+    rows = [
+        f"{place},2,Medium,{year},45000,{figures}"
+        for place in PLACES_2024
+        for year, figures in ((2099, "104.2,,"), (2100, "104.2,-3.886,0.09"), (2101, ",,"))
+    ]
+    header = f"{PREFIX_2024.removesuffix(',MidPeriod')},TPopulation1Jan,SRB,NetMigrations,CNMR"
+    file = write(tmp_path, "WPP2024_Demographic_Indicators_Medium.csv", header, rows)
+    with says("column 'NetMigrations'", "2 of 4 cells", "period=2099"):  # a gap within is told
+        mp.io.read_wpp_indicators(file)
+    whole = [row for row in rows if ",2099," not in row]
+    file = write(tmp_path, "WPP2024_Demographic_Indicators_Medium.csv", header, whole)
+    data = mp.io.read_wpp_indicators(file)
+    assert data["period"].values.tolist() == [2100.0]
+    assert data.attrs["years_left_out"] == [2101]
+    with says("2 of 2 cells", "period=2101"):
+        mp.io.read_wpp_indicators(file, years=[2101])
+    every = mp.io.read_wpp_indicators(file, gaps=True)
+    assert every["period"].values.tolist() == [2100.0, 2101.0]
+    assert "years_left_out" not in every.attrs
+
+
 def test_what_is_read_goes_into_estimates(tmp_path):
     ages = [(f"{low}-{low + 4}", low, 5) for low in range(0, 100, 5)] + [("100+", 100, -1)]
     rows = population_rows(years=[2015, 2020], ages=ages)

@@ -94,6 +94,21 @@ def test_names_and_codes_are_told():
         mp.emigrants(-stocks(3))
 
 
+def test_a_reference_of_another_round():
+    now = stocks(4).assign_coords(time=2000.0)
+    then = stocks(5).assign_coords(time=1990.0, source="register")
+    result = mp.emigrants(now.where(now["country"] != "CHL"), reference=then)
+    assert float(result["time"]) == 2000
+    assert "source" not in result.coords
+    off = ~np.eye(4, dtype=bool)
+    there = np.where(off, then.values, 0.0)
+    want = 1 - there[PLACES.index("CHL")] / there.sum(0)
+    np.testing.assert_allclose(result["coverage"], want, rtol=1e-14)
+    nobody = mp.emigrants(now.where(now["country"] == "CHL"), reference=then)
+    assert np.isnan(nobody["natives_abroad"].sel(birthplace="CHL"))
+    assert float(nobody["coverage"].sel(birthplace="CHL")) == 0
+
+
 # --- two reports
 
 
@@ -129,6 +144,18 @@ def test_reconciled_is_the_weighted_mean(scale):
             assert int(cell["n_reports"]) == 2
 
 
+def test_nothing_is_measured_by_what_is_not_there():
+    """Neither coverage by an incomplete reference, nor a ratio to nobody."""
+    array, reference = stocks(6), stocks(7)
+    reference.loc["CHL", "BOL"] = NAN
+    coverage = mp.emigrants(array, reference=reference)["coverage"]
+    assert coverage.isnull().values.tolist() == [False, True, False, False]
+    received, sent = pair()
+    result = mp.reconcile_reports(received, sent.where(sent["origin"] != "ARG", 0.0))
+    assert result["ratio"].isnull().all("destination").values.tolist() == [True] + 3 * [False]
+    assert result["reconciled"].notnull().all()
+
+
 def test_one_report_is_taken_and_none_stays_missing():
     received, sent = pair()
     received = received.copy()
@@ -141,6 +168,36 @@ def test_one_report_is_taken_and_none_stays_missing():
     assert float(result["reconciled"][1, 0]) == float(received[1, 0])
     assert np.isnan(result["reconciled"][2, 3])
     assert result["n_reports"].values[[0, 1, 2], [1, 0, 3]].tolist() == [1, 1, 0]
+
+
+def test_what_both_report_as_nobody_is_nobody():
+    """As on the diagonal of flows, on either scale."""
+    received, sent = (x.where(x["origin"] != x["destination"]) for x in pair())
+    for scale in ("counts", "logs"):
+        want = mp.reconcile_reports(received, sent, scale=scale)["reconciled"]
+        filled = mp.reconcile_reports(received.fillna(0.0), sent.fillna(0.0), scale=scale)
+        xr.testing.assert_equal(filled["reconciled"], want.fillna(0.0))
+        alone = mp.reconcile_reports(received.fillna(0.0), sent, scale=scale)
+        xr.testing.assert_equal(alone["reconciled"], want.fillna(0.0))
+
+
+def test_reports_are_in_the_units_of_the_first():
+    received, sent = pair()
+    to_stock = {"origin": "birthplace", "destination": "country"}
+    for names, units in (({}, "persons per period"), (to_stock, "persons")):
+        got = mp.reconcile_reports(received.rename(names), sent.rename(names))
+        assert got["reconciled"].attrs["units"] == got["difference"].attrs["units"] == units
+    got = mp.reconcile_reports(received.assign_attrs(units="1000 persons"), sent)
+    assert got["reconciled"].attrs["units"] == "1000 persons"
+
+
+@pytest.mark.parametrize("dim", ["sex", "age"])
+def test_a_report_of_all_is_not_that_of_each(dim):
+    received, sent = pair()
+    with says(mp.SchemaError, f"by_origin: expected the dim.*'{dim}'", "as in by_destination"):
+        mp.reconcile_reports(received.expand_dims({dim: [0, 1]}), sent)
+    with says(mp.SchemaError, f"by_destination: expected the dim.*'{dim}'", "as in by_origin"):
+        mp.reconcile_reports(received, sent.expand_dims({dim: [0, 1]}))
 
 
 def test_wrong_reports_are_told():
@@ -298,6 +355,13 @@ def test_what_cannot_be_filled_is_named():
     with pytest.warns(mp.DataQualityWarning, match="totals not met in 4 cell"):
         result = mp.fill_stocks(array, totals=totals)
     assert int(result["n_totals_unmet"]) == 4
+    # Nor one of which all is reported, and less than it: nothing is there to be changed.
+    array, totals = known(), xr.full_like(totals, NAN)
+    totals.loc[{"country": "CHL", "time": 1990.0}] = 1e6
+    with pytest.warns(mp.DataQualityWarning, match="totals not met.*country=CHL, time=1990"):
+        result = mp.fill_stocks(array, totals=totals)
+    assert int(result["n_totals_unmet"]) == 1
+    xr.testing.assert_equal(result["stock"], array)
 
 
 def test_wrong_fillings_are_told():
@@ -309,6 +373,10 @@ def test_wrong_fillings_are_told():
         mp.fill_stocks(array, outside="linear")
     with says(mp.SchemaError, "dim 'time'", "ascending", "2010.0"):
         mp.fill_stocks(array.isel(time=slice(None, None, -1)))
+    with says(mp.SchemaError, "stocks: dim 'time' is split into 4 dask chunks", "expected one"):
+        mp.fill_stocks(array.chunk(time=1))
+    with says(mp.SchemaError, "totals: dim 'country' is split into 2 dask chunks"):
+        mp.fill_stocks(array, totals=array.sum("birthplace").chunk(country=2))
     with says(mp.AlignmentError, "groups", "'PER'"):
         mp.fill_stocks(array, groups=groups[:3], totals=array.sum("birthplace"))
     more = array.sum("birthplace").expand_dims(sex=["female"])
@@ -322,6 +390,8 @@ def test_totals_of_both_sexes_are_not_those_of_each():
     groups = xr.DataArray(list("aaaa"), dims="country", coords={"country": PLACES})
     with says(mp.SchemaError, "totals: expected the dim", "sex", "as in stocks"):
         mp.fill_stocks(array.expand_dims(sex=["female", "male"]), totals=totals, groups=groups)
+    with says(mp.SchemaError, "totals: expected the dim 'age' as in stocks"):
+        mp.fill_stocks(array.expand_dims(age=[0, 15]), totals=totals, groups=groups)
 
 
 def test_countries_of_no_group_are_none():

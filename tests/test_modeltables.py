@@ -103,6 +103,10 @@ def test_wrong_inputs_of_brass(standard):
         fit_brass_logit(standard.isel(age=slice(0, 9)), standard)
     with pytest.raises(SchemaError, match="two or more ages"):
         fit_brass_logit(standard.isel(age=slice(0, 2)), standard.isel(age=slice(0, 2)))
+    level = standard.copy()
+    level["lx"] = level["lx"].where(level["age"] == 0, 0.9)
+    with pytest.raises(SchemaError, match="and fall in the standard"):
+        fit_brass_logit(standard, level)
 
 
 SEXES = {"f": "female", "m": "male"}

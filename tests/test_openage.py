@@ -89,6 +89,7 @@ def test_totals_dims_and_missing():
     other = mp.redistribute_open_group(people.T, life_table, growth=rate)
     np.testing.assert_array_equal(other.T, got)
     lazy = mp.redistribute_open_group(people.chunk(country=1), life_table, growth=rate)
+    assert len(lazy.chunksizes["age"]) == 1
     np.testing.assert_allclose(lazy.compute(), got, rtol=1e-14)
     people[1, 3] = np.nan
     odd = people.copy()

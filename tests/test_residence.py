@@ -35,6 +35,14 @@ def test_counts_of_survivors(people):
     assert result["in_migrants"].attrs["units"] == "persons per period"
 
 
+def test_what_else_is_known_of_origins_stays_with_the_flows(people):
+    codes = people.assign_coords(code=("origin", [1, 2, 3]), sea=("destination", [0, 1, 1]))
+    result = mp.residence_migration(codes, interval=5)
+    assert result["flows"]["code"].values.tolist() == [1, 2, 3]
+    want = mp.residence_migration(people, interval=5)
+    xr.testing.assert_identical(result.drop_vars(["code", "sea"]), want)
+
+
 def test_survivors_restored(people):
     ratios = mp.survival_ratios(table(), ages=people, interval=5)
     result = mp.residence_migration(people, ratios)
@@ -59,6 +67,8 @@ def test_tables_that_are_none(people):
         mp.residence_migration(people, ratios.drop_vars("period_width"))
     with says(mp.IntervalError, "above 0"):
         mp.residence_migration(people, interval=-1)
+    with says(mp.SchemaError, "table: expected nobody where survival is 0", "in 18 cell.*age=80"):
+        mp.residence_migration(people, ratios.where(ratios["age"] < 80, 0.0))
     wide = mp.survival_ratios(table(), ages=range(0, 90, 10), interval=10)
     with says(mp.AlignmentError, "age"):
         mp.residence_migration(people, wide, interval=5)
@@ -94,6 +104,19 @@ def test_the_older_part_of_a_group_that_could_have_come():
     got = mp.restore_arrivals(here, life_table)
     Tx = mp.survival_ratios(life_table, ages=[0, 5], interval=5)  # the table's own 0 to 4
     assert 100 < float(got[0, 0]) < 100 / float(Tx[0])
+
+
+def test_arrivals_of_other_labels_than_the_life_table():
+    """Nobody is left out for want of mortality."""
+    sexes = {"sex": ["female", "male"]}
+    here = arrived(np.full((2, 17), 9.0), period=[1980.0, 1990.0]).assign_coords(time=2000)
+    here = here.expand_dims(sexes)
+    of_sexes = table().drop_vars("sex", errors="ignore").expand_dims(sexes)
+    assert mp.restore_arrivals(here, of_sexes).sizes["sex"] == 2
+    with says(mp.AlignmentError, "life_table: dim 'sex'", "1 missing: .'male'."):
+        mp.restore_arrivals(here, of_sexes.isel(sex=[0]))
+    with says(mp.AlignmentError, "life_table: is of sex 'female' alone", "stock has the dim"):
+        mp.restore_arrivals(here, of_sexes.isel(sex=0))
 
 
 def test_periods_of_arrival_that_are_none():

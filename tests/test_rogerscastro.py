@@ -169,6 +169,31 @@ def test_noise_is_not_fitted_worse_than_by_the_truth(kind):
     np.testing.assert_allclose(fit["rmse"], np.sqrt((misses**2).mean()), rtol=1e-12)
 
 
+def test_a_hump_before_an_upslope_is_found():
+    """A hump about 58, and a rise from there on: starts differ in their shapes at old ages."""
+    moves = [
+        299, 246, 235, 205, 193, 163, 156, 141, 145, 89, 105, 87, 85, 84, 100, 103, 96, 125, 141,
+        222, 314, 458, 594, 663, 742, 814, 830, 760, 774, 798, 713, 749, 684, 652, 579, 531, 502,
+        443, 435, 431, 392, 375, 329, 328, 263, 320, 272, 258, 272, 243, 264, 281, 272, 288, 308,
+        331, 381, 441, 469, 431, 411, 398, 390, 332, 361, 354, 346, 393, 359, 375, 363, 398, 412,
+        362, 453, 403, 480, 496, 541, 548, 576, 594, 602, 624, 641, 708,
+    ]  # fmt: skip
+    simulated_by = {
+        "a1": 0.0168, "alpha1": 0.188,
+        "a2": 0.0996, "alpha2": 0.107, "mu2": 23.4, "lambda2": 0.242,
+        "a3": 0.00095, "alpha3": 0.7, "mu3": 68.3, "lambda3": 0.15,
+        "a4": 0.00057, "lambda4": 0.05, "c": 0.003,
+    }  # fmt: skip
+    ages = np.arange(len(moves))
+    rates = xr.DataArray(np.array(moves) / 16232, dims="age", coords={"age": ages})
+    fit = fit_rogers_castro(rates, kind=13)
+    truth = rogers_castro(labelled(simulated_by), ages)
+    assert fit["converged"]
+    assert float(fit["rmse"]) < float(np.sqrt(((truth - rates) ** 2).mean()))
+    # The hump is where the moves have one.
+    assert 55 <= int(fit["fitted"].sel(age=slice(50, 65)).idxmax("age")) <= 62
+
+
 @pytest.mark.filterwarnings("ignore:fit_rogers_castro. no convergence")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", ["spike", "step", "flat", "rise", "random"])
@@ -230,6 +255,9 @@ def test_lazy():
     xr.testing.assert_allclose(rates.compute(), rogers_castro(parameters, range(91)), rtol=1e-14)
     fit = fit_rogers_castro(rates)
     assert fit["parameters"].chunks is not None
+    # What an eager call refuses spoils its own row alone.
+    spoilt = rates.where((rates["country"] != "B") | (rates["age"] != 3), np.inf)
+    assert fit_rogers_castro(spoilt)["converged"].values.tolist() == [True, False]
     xr.testing.assert_identical(fit.compute(), fit_rogers_castro(rates.compute()))
     with pytest.raises(mp.SchemaError, match=r"'age' is split into .* chunks.*chunk\(\{'age': -1"):
         fit_rogers_castro(rates.chunk(age=10))

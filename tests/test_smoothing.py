@@ -77,6 +77,36 @@ def test_a_missing_country_alone(method):
     assert counts.isnull().sum() == 1
 
 
+@pytest.mark.parametrize("tails", ["original", "arriaga", "strong", "moving-average"])
+@pytest.mark.parametrize("method", METHODS)
+def test_small_integers_do_not_wrap(method, tails):
+    """Counts come as unsigned or short integers too, and without widths of ages."""
+    counts = (people() / 5).round()
+    want = mp.smooth_ages(counts, method=method, tails=tails)
+    for dtype in ("uint8", "uint32", "int16"):
+        got = mp.smooth_ages(counts.astype(dtype), method=method, tails=tails)
+        np.testing.assert_array_equal(got, want)
+    bare = mp.smooth_ages(counts.drop_vars("age_width"), method=method, tails=tails)
+    xr.testing.assert_identical(bare, want)
+
+
+def test_what_has_no_smoothed_count_is_missing_and_named():
+    counts = people(countries=2)
+    counts[0, [4, 5, 8, 9]] = 0.0  # no decade on either side of 30-39
+    with pytest.warns(mp.DataQualityWarning, match="no smoothed counts in 1 .*c0"):
+        got = mp.smooth_ages(counts, method="carrier-farrag")
+    assert got["age"][got[0].isnull()].values.tolist() == [30, 35]
+    assert got[1].notnull().all()
+    counts = people(countries=2)
+    counts[0, 13] = 0.0  # nobody to give
+    with pytest.warns(mp.DataQualityWarning, match="no smoothed counts in 1 .*c0"):
+        got = mp.smooth_ages(counts, method="zigzag")
+    assert got["age"][got[0].isnull()].values.tolist() == list(range(40, 75, 5))
+    np.testing.assert_array_equal(
+        got[1], mp.smooth_ages(people(countries=2), method="zigzag").isel(country=1)
+    )
+
+
 def test_negative_results_are_kept_and_named():
     counts = people(countries=1)
     counts[0, 4:6] = 0.0
@@ -98,6 +128,12 @@ def test_wrong():
     with says(mp.SchemaError, "6 closed groups or more", "got 4"):
         few = mp.regroup_ages(counts, [0, 5, 10, 15, 20])
         mp.smooth_ages(few, method="strong")
+    for method in ("un", "moving-average", "zigzag"):
+        with says(mp.SchemaError, "6 closed groups or more for tails 'strong'", "got 5"):
+            few = mp.regroup_ages(counts, range(0, 30, 5))
+            mp.smooth_ages(few, method=method, tails="strong", youngest=0)
+    with says(mp.SchemaError, "dim 'age' is split into 4 dask chunks", "chunk"):
+        mp.smooth_ages(counts.chunk(age=5), method="un")
     with says(mp.SchemaError, "youngest", "42"):
         mp.smooth_ages(counts, method="zigzag", youngest=42)
     with says(mp.SchemaError, "window", "from 2 to 16"):

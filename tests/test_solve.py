@@ -29,6 +29,16 @@ def test_every_cell_has_its_own_root():
             np.testing.assert_allclose(root[1, k], real, rtol=1e-10)
 
 
+def test_a_root_does_not_depend_on_those_beside_it():
+    """To the last digit, though others take more steps."""
+    low, high = xr.zeros_like(TARGET), xr.full_like(TARGET, 100.0)
+    root = solved(gap, low, high)
+    for cell in np.ndindex(TARGET.shape):
+        target = TARGET[cell]
+        alone = solved(lambda x, t=target: x**3 + x - t, low[cell], high[cell])
+        np.testing.assert_array_equal(alone, root[cell])
+
+
 def test_no_root_is_missing():
     root = solved(gap, xr.full_like(TARGET, 3.0), xr.full_like(TARGET, 5.0))
     # 3³ + 3 = 30 and 5³ + 5 = 130

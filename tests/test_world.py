@@ -209,6 +209,44 @@ def test_what_is_missing_goes_where_its_people_go(rng):
     assert result.sel(country=["ARG", "BOL"]).isel(time=1, age=slice(1, None)).isnull().all()
 
 
+def test_shares_of_places_that_nobody_leaves_are_not_read(rng):
+    """As flow_components has them, whose shares of nobody are missing."""
+    given_ = world(rng)
+    given_["emigration"] = given_["emigration"].where(given_["emigration"]["country"] != "BOL", 0.0)
+    whole = mp.project_world(**given_)
+    to = given_["destinations"]
+    unknown = given_ | {"destinations": to.where(to["origin"] != "BOL")}
+    xr.testing.assert_identical(mp.project_world(**unknown), whole)
+    # Where somebody leaves it is not known who arrives elsewhere.
+    given_["destinations"] = to.where(to["origin"] != "ARG")
+    result, whole = (
+        mp.project_world(**x)["arrivals"].isel(period=0, age=slice(1, None))
+        for x in (given_, given_ | {"destinations": to})
+    )
+    assert result.drop_sel(country="ARG").isnull().all()
+    xr.testing.assert_identical(result.sel(country="ARG"), whole.sel(country="ARG"))
+
+
+def test_a_world_that_repeats_flows(rng):
+    """Flows of some of the places make components of a projection without any missing."""
+    given_ = world(rng, full=False)
+    start = given_["stock"].sum(["sex", "age"])
+    end = start.copy()
+    end.loc["ARG", "BOL"] += 500.0
+    end.loc["BOL", "BOL"] -= 500.0
+    flows = mp.flows_from_stocks(start, end)["flows"]
+    assert int((flows > 0).sum()) == 1
+    parts = mp.flow_components(flows, start, interval=5)
+    assert parts["destinations"].isnull().any()
+    given_["emigration"] = parts["emigration"] * xr.ones_like(given_["emigration"])
+    given_["destinations"] = parts["destinations"]
+    result = mp.project_world(**given_)
+    assert not any(result[name].isnull().any() for name in NAMES)
+    came = result["arrivals"].sum(["sex", "age"]).isel(period=0)
+    assert float(came.sel(country="ARG", birthplace="BOL")) > 0
+    assert int((came > 0).sum()) == 1
+
+
 def says(error, *parts):
     return pytest.raises(error, match="(?s)" + ".*".join(parts))
 

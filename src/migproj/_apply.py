@@ -8,7 +8,7 @@ C-contiguous writable float64 or int64 rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence, Set
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
@@ -23,7 +23,7 @@ from migproj.errors import SchemaError
 if TYPE_CHECKING:
     from migproj._jit import Kernel
 
-__all__ = ["Input", "Output", "Quantiles", "Stepwise", "apply", "dated_as"]
+__all__ = ["Input", "Output", "Quantiles", "Stepwise", "apply", "apply_together", "dated_as"]
 
 _Type: TypeAlias = type[np.float64] | type[np.int64]
 _Stored: TypeAlias = _Type | type[np.float32]
@@ -110,11 +110,60 @@ def apply(
         If a shared batch dim has no labels, a core dim is missing, or it is split into
         several dask chunks.
     """
+    variables, coords = _run(kernel, inputs, outputs, parameters, over, least)
+    return tuple(_labelled(variables, [out.name for out in outputs], coords))
+
+
+def apply_together(
+    kernel: Kernel,
+    inputs: Sequence[Input],
+    outputs: Sequence[Output],
+    *parameters: Any,
+    coords: Mapping[Hashable, Any],
+    keep: Container[str] | None = None,
+    beside: Mapping[str, xr.Variable] | None = None,
+    over: Quantiles | None = None,
+    least: int | None = None,
+) -> xr.Dataset:
+    """As `apply`, into one Dataset of what to `keep`, with those of `coords` that lie along it.
+
+    A coordinate may be no more than the labels of a dim. What stands `beside` has dims of the
+    inputs. Nothing is compared or aligned again: that takes longer than a small table.
+    """
+    variables, batch = _run(kernel, inputs, outputs, parameters, over, least)
+    made = {
+        out.name: variable
+        for out, variable in zip(outputs, variables, strict=True)
+        if keep is None or out.name in keep
+    } | dict(beside or {})
+    dims = {dim for variable in made.values() for dim in variable.dims}
+    core = xr.Coordinates({name: c for name, c in coords.items() if _dims_of(name, c) <= dims})
+    every = xr.Coordinates(
+        {**batch.variables, **core.variables}, indexes={**batch.xindexes, **core.xindexes}
+    )
+    return xr.Dataset(made, coords=every)
+
+
+def _dims_of(name: Hashable, coord: Any) -> set[Hashable]:
+    """The dims of a coordinate, which may be no more than the labels of a dim."""
+    dims: Any = coord[0] if isinstance(coord, tuple) else getattr(coord, "dims", name)
+    return {dims} if isinstance(dims, str) else set(dims)
+
+
+def _run(
+    kernel: Kernel,
+    inputs: Sequence[Input],
+    outputs: Sequence[Output],
+    parameters: tuple[Any, ...],
+    over: Quantiles | None,
+    least: int | None,
+) -> tuple[list[xr.Variable], xr.Coordinates]:
+    """What the kernel makes, and the coordinates of the batch."""
     core = {dim for i in inputs for dim in i.core} | {dim for o in outputs for dim in o.core}
     if over is not None:
         core.add("quantile")
     inputs = [replace(item, array=_own_only(item, core)) for item in inputs]
-    check_labels_match({item.name: item.array for item in inputs}, dims=_batch_dims(inputs))
+    check_labels_match([(item.name, item.array) for item in inputs], dims=_batch_dims(inputs))
     cores = tuple((len(i.core), i.dtype) for i in inputs)
     made = tuple((out.sizes, out.dtype) for out in outputs)
     block: Callable[..., Any] = _Block(kernel, cores, made, parameters, least=least)
@@ -141,32 +190,74 @@ def apply(
         for names, out in zip(core_out, outputs, strict=True)
         for name, size in zip(names, out.sizes, strict=True)
     }
-    results = xr.apply_ufunc(
+    made = xr.apply_ufunc(
         block,
-        *(array for array, _ in prepared),
+        *(variable for variable, _ in prepared),
         input_core_dims=[core for _, core in prepared],
         output_core_dims=core_out,
-        join="exact",
         keep_attrs=False,
         dask="parallelized",
         output_dtypes=[out.dtype for out in outputs],
         dask_gufunc_kwargs={"output_sizes": sizes},
     )
-    labelled = results if len(outputs) > 1 else (results,)
-    return tuple(
-        _named(array, names, out)
-        for array, names, out in zip(labelled, core_out, outputs, strict=True)
-    )
+    variables = [
+        _under_own_dims(variable, out)
+        for variable, out in zip(made if len(outputs) > 1 else (made,), outputs, strict=True)
+    ]
+    return variables, _coordinates(inputs)
 
 
-def _named(array: xr.DataArray, private: list[str], out: Output) -> xr.DataArray:
-    """A result under its name, with the names of its dims and its units."""
-    if private:
-        array = array.rename(dict(zip(private, out.core, strict=True)))
-    array.name = out.name
-    if out.name in VARIABLES:
-        array.attrs["units"] = VARIABLES[out.name].units
-    return array
+def _under_own_dims(variable: xr.Variable, out: Output) -> xr.Variable:
+    """A result with the names of its core dims in the place of private ones, and its units."""
+    batch = variable.dims[: variable.ndim - len(out.core)]
+    units = {"units": VARIABLES[out.name].units} if out.name in VARIABLES else None
+    return xr.Variable((*batch, *out.core), variable.data, units)
+
+
+def _coordinates(inputs: Sequence[Input]) -> xr.Coordinates:
+    """Coordinates of the batch: the labels of its dims, and others on which inputs agree."""
+    found: dict[Hashable, xr.Variable] = {}
+    indexes: dict[Hashable, xr.Index] = {}
+    differing: set[Hashable] = set()
+    for item in inputs:
+        own = item.array.xindexes
+        for name in _kept_coords(item):
+            coord = item.array.coords.variables[name]
+            if name in own:  # the same in all that have it
+                found[name], indexes[name] = coord, own[name]
+            elif name not in found:
+                found[name] = coord
+            elif not found[name].equals(coord):  # type: ignore[no-untyped-call]
+                differing.add(name)
+    for name in differing - set(indexes):
+        del found[name]
+    return xr.Coordinates(found, indexes=indexes)
+
+
+def _labelled(
+    variables: Sequence[xr.Variable], names: Sequence[str], coords: xr.Coordinates
+) -> list[xr.DataArray]:
+    """Arrays of one set of coordinates, which is copied once for all that have the same sizes."""
+    sets: list[tuple[dict[Hashable, int], dict[Hashable, xr.Variable]]] = []
+    for k, variable in enumerate(variables):
+        fitting = (
+            one
+            for one in sets
+            if all(one[0].get(dim, size) == size for dim, size in variable.sizes.items())
+        )
+        sizes, members = next(fitting, ({}, {}))
+        if not members:
+            sets.append((sizes, members))
+        sizes.update(variable.sizes)
+        members[k] = variable
+    labelled: dict[Hashable, xr.DataArray] = {}
+    for _, members in sets:
+        one = xr.Dataset(members, coords=coords)
+        labelled |= {k: one[k] for k in members}
+    made = [labelled[k] for k in range(len(variables))]
+    for array, name in zip(made, names, strict=True):
+        array.name = name
+    return made
 
 
 def _own_only(item: Input, core: Set[str]) -> xr.DataArray:
@@ -193,7 +284,7 @@ def dated_as(made: _Labelled, source: xr.DataArray | xr.Dataset) -> _Labelled:
         for name, coord in source.coords.items()
         if name in _OWN and name not in source.dims and set(coord.dims) <= set(made.dims)
     }
-    return made.assign_coords(own)
+    return made.assign_coords(own) if own else made
 
 
 def _batch_dims(inputs: Sequence[Input]) -> list[Hashable]:
@@ -203,37 +294,37 @@ def _batch_dims(inputs: Sequence[Input]) -> list[Hashable]:
     return list(seen)
 
 
-def _prepare(number: int, item: Input) -> tuple[xr.DataArray, list[str]]:
-    """The array with its core dims last under private names, and those names."""
-    array = item.array
-    missing = [dim for dim in item.core if dim not in array.dims and dim not in item.may_lack]
+def _prepare(number: int, item: Input) -> tuple[xr.Variable, list[str]]:
+    """The values under private names of the core dims, those that lack of length 1; the names."""
+    variable, data = item.array.variable, item.array.variable.data
+    missing = [dim for dim in item.core if dim not in variable.dims and dim not in item.may_lack]
     if missing:
         raise SchemaError(
-            f"{item.name}: expected the dim(s) {missing}, got dims {tuple(array.dims)!r}; "
+            f"{item.name}: expected the dim(s) {missing}, got dims {tuple(variable.dims)!r}; "
             f"{item.name}.expand_dims(...) adds a dim of one label, .rename(...) gives another "
             "its name"
         )
-    chunks = array.chunksizes
+    chunks = {} if isinstance(data, np.ndarray) else variable.chunksizes
     split = [dim for dim in item.core if len(chunks.get(dim, ())) > 1]
     if split:
         raise SchemaError(
             f"{item.name}: dim {split[0]!r} is split into {len(chunks[split[0]])} dask chunks; "
             f"expected one: {item.name}.chunk({{{split[0]!r}: -1}})"
         )
-    drop = [
+    names = {dim: f"_in{number}_{dim}" for dim in item.core}
+    lacking = [name for dim, name in names.items() if dim not in variable.dims]
+    dims = (*lacking, *(names.get(str(dim), dim) for dim in variable.dims))
+    return xr.Variable(dims, data[(None,) * len(lacking)]), list(names.values())
+
+
+def _kept_coords(item: Input) -> list[Hashable]:
+    """Coordinates that tell of the batch: not of core dims, nor of the input's own instant."""
+    own = _OWN - set(item.array.dims)
+    return [
         name
-        for name, coord in array.coords.variables.items()
-        if name in _OWN - set(array.dims) or any(dim in item.core for dim in coord.dims)
+        for name, coord in item.array.coords.variables.items()
+        if name not in own and not any(dim in item.core for dim in coord.dims)
     ]
-    if drop:
-        array = array.drop_vars(drop)
-    names = [f"_in{number}_{dim}" for dim in item.core]
-    present = {d: n for d, n in zip(item.core, names, strict=True) if d in array.dims}
-    array = array.rename(present)
-    lacking = [n for d, n in zip(item.core, names, strict=True) if d not in present]
-    if lacking:
-        array = array.expand_dims(lacking)
-    return array, names
 
 
 @dataclass(frozen=True)

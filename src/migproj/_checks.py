@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "check_none_within",
     "check_numbers",
     "check_of_women",
+    "check_one_chunk",
     "check_rates",
     "check_ratio_at_birth",
     "check_same_places",
@@ -91,15 +92,14 @@ def check_dims(name: str, array: Any, *dims: str) -> None:
             f"{name}: expected the dim(s) {lacking}, got dims {tuple(array.dims)!r}; rename the "
             f"dim that holds it ({name}.rename(...)), or add it ({name}.expand_dims(...))"
         )
-    empty = [dim for dim in array.dims if array.sizes[dim] == 0]
-    if empty:
+    if array.size == 0:
+        empty = [dim for dim in array.dims if array.sizes[dim] == 0]
         raise SchemaError(
             f"{name}: empty, dim {empty[0]!r} has length 0 (sizes {dict(array.sizes)}); the "
             "selection before this call kept nothing"
         )
-    for dim in array.dims:
-        if dim in array.indexes and not array.indexes[dim].is_unique:
-            index = array.indexes[dim]
+    for dim, index in array.indexes.items():
+        if not index.is_unique:
             twice = index[index.duplicated()].unique()
             raise SchemaError(
                 f"{name}: dim {dim!r}: expected each label once, got {_first(twice)} repeatedly; "
@@ -112,6 +112,15 @@ def check_lacks(name: str, array: xr.DataArray, dim: str, mend: str) -> None:
     if dim in array.dims:
         raise SchemaError(
             f"{name}: the dim {dim!r} is not expected here (got dims {tuple(array.dims)!r}); {mend}"
+        )
+
+
+def check_one_chunk(name: str, array: xr.DataArray, dim: str) -> None:
+    """A lazy `array` has the dim in one chunk."""
+    if (pieces := len(array.chunksizes.get(dim, ()))) > 1:
+        raise SchemaError(
+            f"{name}: dim {dim!r} is split into {pieces} dask chunks; expected one: "
+            f"{name}.chunk({{{dim!r}: -1}})"
         )
 
 
@@ -338,27 +347,30 @@ def check_of_women(name: str, array: xr.DataArray) -> None:
         )
 
 
-def check_labels_match(arrays: Mapping[str, xr.DataArray], dims: Iterable[Hashable]) -> None:
+def check_labels_match(
+    arrays: Mapping[str, xr.DataArray] | Sequence[tuple[str, xr.DataArray]],
+    dims: Iterable[Hashable],
+) -> None:
     """On each of `dims` the arrays that have it carry the same labels in the same order."""
+    named = list(arrays.items() if isinstance(arrays, Mapping) else arrays)
+    indexed = [(name, array.dims, array.indexes) for name, array in named]
     for dim in dims:
-        holders = [(name, array) for name, array in arrays.items() if dim in array.dims]
-        if len(holders) < 2:
-            continue
-        first_name, first = holders[0]
-        for name, array in holders[1:]:
-            for labelled, owner in ((first, first_name), (array, name)):
-                if dim not in labelled.indexes:
+        holders = [(name, indexes) for name, has, indexes in indexed if dim in has]
+        for name, indexes in holders[1:]:
+            first_name, first = holders[0]
+            for owner, own in (holders[0], (name, indexes)):
+                if dim not in own:
                     raise SchemaError(
                         f"{owner}: dim {dim!r} has no labels, and {first_name} and {name} share "
                         f"it; nothing is aligned by position: label both with "
                         f".assign_coords({dim}=...)"
                     )
-            _check_same(str(dim), first_name, first.indexes[dim], name, array.indexes[dim])
-    _check_same_scalars(arrays)
+            _check_same(str(dim), first_name, first[dim], name, indexes[dim])
+    _check_same_scalars(named)
 
 
 def _check_same(dim: str, first_name: str, expected: Any, name: str, got: Any) -> None:
-    if len(expected) == len(got) and bool((expected == got).all()):
+    if expected.equals(got) or (len(expected) == len(got) and bool((expected == got).all())):
         return
     missing = expected[~expected.isin(got)]
     extra = got[~got.isin(expected)]
@@ -380,16 +392,16 @@ def _check_same(dim: str, first_name: str, expected: Any, name: str, got: Any) -
     )
 
 
-def _check_same_scalars(arrays: Mapping[str, xr.DataArray]) -> None:
+def _check_same_scalars(arrays: Sequence[tuple[str, xr.DataArray]]) -> None:
     known: dict[Hashable, tuple[str, Any]] = {}
-    for name, array in arrays.items():
+    for name, array in arrays:
         for coord in array.coords:
             if coord not in DIMS or coord in _MAY_DIFFER or coord in array.dims:
                 continue
             if array[coord].ndim:
                 continue
             value = array[coord].item()
-            for other, holder in arrays.items():
+            for other, holder in arrays:
                 if coord in _ONE_OR_ALL and coord in holder.dims:
                     raise AlignmentError(
                         f"{name}: is of {coord} {value!r} alone, but {other} has the dim {coord!r} "

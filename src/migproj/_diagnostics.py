@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import xarray as xr
 
 from migproj._checks import where
@@ -18,7 +19,7 @@ def finding(what: str, flags: xr.DataArray) -> str:
     """``what`` with the number of flagged cells and the labels of the first five, or ""."""
     if flags.chunks is not None:
         return ""
-    count = int(flags.sum())
+    count = np.count_nonzero(flags.values)
     if count == 0:
         return ""
     more = f"; and {count - 5} more" if count > 5 else ""
@@ -27,18 +28,18 @@ def finding(what: str, flags: xr.DataArray) -> str:
     return f"{what} in {count} cell(s): {'; '.join(where(flags, flags.values))}{more}"
 
 
-def counted(what: str, count: xr.DataArray, array: xr.DataArray) -> str:
-    """``what`` of the cells of `array` below 0, looked for only where a kernel counted any."""
-    if count.chunks is not None or int(count.sum()) == 0:
+def counted(what: str, count: xr.DataArray, flags: Callable[[], xr.DataArray]) -> str:
+    """``what`` of the flagged cells, looked for only where a kernel counted any."""
+    if count.chunks is not None or not count.values.any():
         return ""
-    return finding(what, array < 0)
+    return finding(what, flags())
 
 
-def above_one(survival: xr.DataArray, *over: str) -> tuple[xr.DataArray, str]:
+def above_one(survival: xr.DataArray, *over: str) -> tuple[xr.Variable, str]:
     """How many survival ratios are above 1, summed over groups (and `over`), and which."""
     flags = survival > 1
     summed = [dim for dim in ("period", "sex", "age", *over) if dim in flags.dims]
-    count = flags.sum(summed).rename("n_survival_above_one")
+    count = flags.variable.sum(summed)
     count.attrs["units"] = VARIABLES["n_survival_above_one"].units
     return count, finding("survival ratios above 1", flags)
 

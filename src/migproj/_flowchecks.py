@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -35,6 +35,8 @@ __all__ = [
     "check_options",
     "check_same_dims",
     "check_stocks",
+    "check_whole",
+    "of_origins",
     "positive",
     "prior_of",
     "vital_counts",
@@ -146,7 +148,8 @@ def check_options(method: str, options: Mapping[str, Any]) -> None:
         raise SchemaError("balance: is of system='closed' alone; leave it out")
     if method == "pseudo-bayesian":
         weight = options["weight"]
-        if weight is None or not 0 <= as_number("weight", weight) <= 1:
+        number = as_number("weight", np.nan if weight is None else weight)
+        if number.ndim or not 0 <= float(number) <= 1:
             raise SchemaError(
                 f"weight: expected a number from 0 to 1, the weight of the table with the fewest "
                 f"movers, got {weight!r}"
@@ -186,6 +189,21 @@ def check_same_dims(name: str, counts: xr.DataArray, whose: str, of: xr.DataArra
         )
 
 
+def check_whole(name: str, array: xr.DataArray, dims: Iterable[Hashable]) -> None:
+    """A lazy array is not split along dims that are worked on together."""
+    for dim in dims:
+        if (count := len(array.chunksizes.get(dim, ()))) > 1:
+            raise SchemaError(
+                f"{name}: dim {dim!r} is split into {count} dask chunks; expected one: "
+                f"{name}.chunk({{{dim!r}: -1}})"
+            )
+
+
+def of_origins(flows: xr.DataArray) -> xr.DataArray:
+    """The dims of flows, of which ``country`` is the origin."""
+    return flows.isel(destination=0, drop=True).rename(origin="country")
+
+
 def vital_counts(
     vital: Mapping[str, xr.DataArray | None], start: xr.DataArray, end: xr.DataArray
 ) -> dict[str, xr.DataArray]:
@@ -219,6 +237,11 @@ def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
         if dim in prior.dims:
             mend = "Give 0 where nobody moves"
             check_labels_of("prior", prior, dim, "start", start, "country", mend)
+    shared = [dim for dim in prior.dims if dim in start.dims and dim != "birthplace"]
+    check_labels_match({"start": start, "prior": prior}, shared)
+    for dim in ("sex", "age"):
+        if dim not in start.dims:
+            check_lacks("prior", prior, dim, f"stocks are not by {dim}: sum it over {dim}")
     if prior.chunks is None and bool(prior.isnull().any()):
         odd = prior.isnull()
         raise SchemaError(
@@ -247,12 +270,12 @@ def check_growth(
     given = (start, end, vital["births"], vital["deaths"])
     if any(array.chunks is not None for array in given):
         return
-    arrays = [array.astype(np.float64, copy=False) for array in given]  # integers would wrap
-    people = arrays[1].variable.sum(STOCK, skipna=False)
-    miss = _growth_unexplained(*(array.variable for array in arrays))
-    if not (abs(miss.sum("country", skipna=False)) > agreement * people).any():
+    arrays = [array.variable.astype(np.float64, copy=False) for array in given]  # ints would wrap
+    people = arrays[1].sum(STOCK, skipna=False)
+    miss = _growth_unexplained(*arrays).sum("country", skipna=False)
+    if not (abs(miss) > agreement * people).any():
         return
-    net = _growth_unexplained(*arrays)  # with labels
+    net = _growth_unexplained(*(array.astype(np.float64, copy=False) for array in given))
     off = net.sum("country", skipna=False)
     odd = abs(off) > agreement * people
     largest = abs(net).where(odd).sum([d for d in net.dims if d != "country"])

@@ -35,8 +35,8 @@ def instant_replacement(
         Births per woman-year; its ages are among the closed groups of `life_table`, with the
         same widths.
     life_table : Dataset with ``lx`` and ``Lx`` (..., [period,] age)
-        As made by :func:`life_table`, from age 0. Of a table with the dim ``sex`` the women are
-        taken.
+        As made by :func:`~migproj.life_table`, from age 0. Of a table with the dim ``sex`` the
+        women are taken.
     sex_ratio_at_birth : float or DataArray (..., [period])
         Males per female.
 
@@ -66,8 +66,9 @@ def instant_replacement(
     .. math:: NRR = \sum_x f_x \, \frac{1}{1 + r} \, \frac{L_x}{l_0}, \quad
               f_x^* = f_x / NRR
 
-    The same rate as that of :func:`stable_population` with survival ratios of this life table.
-    Populations at replacement still grow, or shrink, for decades: by the momentum of their ages.
+    The same rate as that of :func:`~migproj.stable_population` with survival ratios of this life
+    table. Populations at replacement still grow, or shrink, for decades: by the momentum of their
+    ages.
 
     References
     ----------

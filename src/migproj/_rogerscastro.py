@@ -126,7 +126,7 @@ def _slopes(logs: _Array, x: _Array, components: _Components) -> _Array:
 def fit_rates(rates: _Array, points: _Array, components: _Components) -> _Fit:
     """The schedule of least squares, and its root mean square error."""
     peak = float(rates.max())
-    if not peak > 0:  # NaN, too
+    if not (peak > 0 and np.isfinite(rates).all()):
         return _no_fit(points, components)
     wanted = rates / peak
     logs, ended = _search(
@@ -153,7 +153,7 @@ def fit_counts(
     some = exposure > 0
     level = float(counts.sum()) / float(exposure.sum()) if some.any() else np.nan
     few = some.sum() < sum(len(component) for component in components)
-    if few or not level > 0:  # NaN, too
+    if few or not 0 < level < np.inf:  # NaN, too
         return _no_fit(points, components)
     moves, x = counts[some], points[some]
     expected = level * exposure[some]  # at a rate of 1
@@ -291,7 +291,12 @@ def _scaled(parameters: _Array, level: float, components: _Components) -> _Array
 def _starts(
     wanted: _Array, x: _Array, components: _Components, weights: _Array | None = None
 ) -> list[_Array]:
-    """Parameters to start from, those nearest to the rates (of peak 1) first."""
+    """Parameters to start from, those nearest to the rates (of peak 1) first.
+
+    One for each shape at old ages, then the others: near starts with the same shape end alike.
+    """
+    from scipy import optimize
+
     shapes: dict[tuple[str, ...], Sequence[tuple[float, ...]]] = {
         _CHILDREN: [(decline,) for decline in (_decline(wanted, x), *_DECLINES)],
         _WORK: _humps(_peak(wanted, x, 15, 45), _HUMPS),
@@ -302,7 +307,8 @@ def _starts(
         ("c",): [()],
     }
     weighing = np.ones_like(wanted) if weights is None else weights / weights.max()
-    tried: list[tuple[float, _Array]] = []
+    old = [k for k, component in enumerate(components) if component in (_RETIREMENT, _ELDERLY)]
+    tried: list[tuple[float, _Array, tuple[tuple[float, ...], ...]]] = []
     for chosen in itertools.product(*(shapes[component] for component in components)):
         basis = np.stack(
             [
@@ -313,13 +319,20 @@ def _starts(
         )
         largest = np.maximum(basis.max(axis=0), _LEAST)
         rows = weighing[:, np.newaxis] * basis / largest
-        levels = np.linalg.lstsq(rows, weighing * wanted, rcond=None)[0]
-        levels = np.maximum(levels, _LEAST)
+        levels = np.maximum(optimize.nnls(rows, weighing * wanted)[0], _LEAST)
         miss = float(np.sum((rows @ levels - weighing * wanted) ** 2))
         parts = zip(levels / largest, chosen, strict=True)
-        tried.append((miss, np.array([value for level, own in parts for value in (level, *own)])))
-    tried.sort(key=lambda pair: pair[0])
-    return [start for _, start in tried[:_FOLLOWED]]
+        start = np.array([value for level, own in parts for value in (level, *own)])
+        tried.append((miss, start, tuple(chosen[k] for k in old)))
+    tried.sort(key=lambda each: each[0])
+    ahead: dict[tuple[tuple[float, ...], ...], _Array] = {}
+    behind = []
+    for _, start, shape in tried:
+        if shape in ahead:
+            behind.append(start)
+        else:
+            ahead[shape] = start
+    return [*ahead.values(), *behind][:_FOLLOWED]
 
 
 def _decline(wanted: _Array, x: _Array) -> float:

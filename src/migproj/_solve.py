@@ -37,17 +37,20 @@ def solved(
         low, high = (end + 0.0 * below for end in (low, high))
         root = low.where(abs(below) < abs(above), high).where(within)
         lazy = below.chunks is not None
+        sought = within
         for _ in range(_LAZY_STEPS if lazy else _STEPS):
             rise = above - below
             moving = within & (rise != 0)
             middle = (low * above - high * below) / rise.where(moving, 1.0)
             middle = middle.where(moving, root).clip(np.minimum(low, high), np.maximum(low, high))
             found = gap(middle)
-            root = middle.where(within)
+            # what has been found stays, however long others take
+            root = middle.where(sought, root)
             same = found * above > 0
             # the end that moves, and the other, halved where it has just stayed
             low, below = low.where(same, high), (below / 2).where(same, above)
             high, above = middle, found
-            if not lazy and not bool((within & (abs(found) > _ROUNDING) & (low != high)).any()):
+            sought = sought & (abs(found) > _ROUNDING) & (low != high)
+            if not lazy and not bool(sought.any()):
                 break
     return root

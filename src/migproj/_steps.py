@@ -24,7 +24,6 @@ from migproj.errors import AlignmentError, IntervalError, SchemaError
 __all__ = [
     "TIMINGS",
     "Steps",
-    "along",
     "check_step",
     "check_survival_grid",
     "mothers",
@@ -47,7 +46,7 @@ class Steps:
     def coords(self) -> dict[Hashable, Any]:
         """Ages, the instants, and the periods by their start (one fewer) with their widths."""
         return {
-            **self.groups.coords(),
+            **self.groups.variables(),
             "time": self._labels(self.count + 1),
             "period": self._labels(self.count),
             "period_width": ("period", np.full(self.count, self.width)),
@@ -55,12 +54,6 @@ class Steps:
 
     def _labels(self, count: int) -> npt.NDArray[np.float64]:
         return np.round(self.start + self.width * np.arange(count), 6)
-
-
-def along(name: Hashable, coord: Any, result: xr.Dataset) -> bool:
-    """Whether a coordinate lies along dims that the result has."""
-    dims = coord.dims if isinstance(coord, xr.DataArray) else (str(name).removesuffix("_width"),)
-    return all(dim in result.dims for dim in dims)
 
 
 def plan(

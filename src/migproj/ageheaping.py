@@ -43,18 +43,20 @@ def whipple_index(
     Returns
     -------
     DataArray "whipple_index" (...)
-        100 without heaping; 1,000 over the number of digits where all ages end in them. Missing
-        where an age is.
+        100 without heaping; where all ages end in the digits 100 n / n_D, 500 for 0 and 5.
+        Missing where an age is.
 
     Raises
     ------
     SchemaError
-        If the ages are not single years, or are not there.
+        If the ages are not single years, or are not there, or none of them ends in the digits.
 
     Notes
     -----
-    .. math:: W = 100\,\frac{\sum_{x \in [a, b],\, x \bmod 10 \in D} P_x}
-              {(|D| / 10) \sum_{x=a-2}^{b+2} P_x}
+    .. math:: W = 100\,\frac{\sum_{x \in [a, b],\, x \bmod 10 \in D} P_x \,/\, n_D}
+              {\sum_{x=a-2}^{b+2} P_x \,/\, n}
+
+    with n_D and n the ages in the two sums: of 0 and 5 a fifth, 8 of 40.
 
     The UN's bands for 0 and 5: below 105 highly accurate, to 110 fairly accurate, to 125
     approximate, to 175 rough, above very rough.
@@ -71,13 +73,15 @@ def whipple_index(
     >>> float(mp.indicators.whipple_index(people + 10 * (people["age"] % 10 == 0)).round(1))
     136.4
     """
-    if not digits or any(d not in _DIGITS for d in digits):
+    if len(digits) == 0 or any(d not in _DIGITS for d in digits):
         raise SchemaError(f"digits: expected last digits from 0 to 9, got {tuple(digits)!r}")
     counts, single = _single_years(population, ages[0] - 2, ages[1] + 2)
-    within = (single >= ages[0]) & (single <= ages[1])
-    heaped = counts.where(_of_age(within & np.isin(single % 10, digits)), 0.0)
+    within = (single >= ages[0]) & (single <= ages[1]) & np.isin(single % 10, digits)
+    if not within.any():
+        raise SchemaError(f"digits: expected last digits of ages {ages}, got {tuple(digits)!r}")
+    heaped = counts.where(_of_age(within), 0.0)
     share = heaped.sum("age", skipna=False) / counts.sum("age", skipna=False)
-    return named(1000 / len(set(digits)) * share, "whipple_index")
+    return named(100 * len(single) / int(within.sum()) * share, "whipple_index")
 
 
 def digit_shares(
@@ -105,7 +109,7 @@ def digit_shares(
     Raises
     ------
     SchemaError
-        If the ages are not single years, not there, or not whole tens of years (Myers).
+        If the ages are not single years, not there, too few, or not whole tens of years (Myers).
 
     Notes
     -----
@@ -143,7 +147,10 @@ def digit_shares(
         blended = _by_digit(counts, weights)
         shares = 100 * blended / blended.sum("digit", skipna=False)
     else:
-        long = (high - low) // 10 * 10
+        # The last range begins five years after the first age.
+        long = (high - low - 4) // 10 * 10
+        if long < 10:
+            raise SchemaError(f"ages: expected 15 years or more, got {(low, high)}")
         shares = xr.DataArray(0.0)
         for after in (0, 1):
             starts = low + (_DIGITS - low - 5) % 5 + after

@@ -87,35 +87,56 @@ def age_quality(population: xr.DataArray) -> xr.Dataset:
     check_dims("population", population, "age")
     groups = groups_of(population, "population")
     closed = len(groups) - groups.is_open
-    top = int(groups.upper[closed - 1])
+    first, top = groups.lower[0], int(groups.upper[closed - 1])
     found = {}
     grouped = population
     if groups.step == 1:
-        digits: dict[str, tuple[int, Callable[[], xr.DataArray]]] = {
-            "whipple_index": (62, lambda: whipple_index(population)),
-            "myers_index": (89, lambda: digit_index(population)),
-            "bachi_index": (77, lambda: digit_index(population, method="bachi")),
-            "coale_li_index": (94, lambda: coale_li_index(population)),
-            "spoorenberg_index": (66, lambda: spoorenberg_index(population)),
-            "digit_shares": (89, lambda: digit_shares(population)),
+        digits: dict[str, tuple[int, int, Callable[[], xr.DataArray]]] = {
+            "whipple_index": (23, 62, lambda: whipple_index(population)),
+            "myers_index": (10, 89, lambda: digit_index(population)),
+            "bachi_index": (23, 77, lambda: digit_index(population, method="bachi")),
+            "coale_li_index": (56, 94, lambda: coale_li_index(population)),
+            "spoorenberg_index": (18, 66, lambda: spoorenberg_index(population)),
+            "digit_shares": (10, 89, lambda: digit_shares(population)),
         }
-        found = {name: make() for name, (oldest, make) in digits.items() if oldest < top}
+        found = {
+            name: make()
+            for name, (youngest, oldest, make) in digits.items()
+            if first <= youngest and oldest < top
+        }
         last = top // 5 * 5
-        bounds = list(range(groups.lower[0], last + (groups.is_open or last < top), 5))
         if not groups.is_open and last < top:
             raise SchemaError(
                 f"population: dim 'age': expected single years up to whole fives or an open-ended "
                 f"group, got {groups.labels[-1]} as the last; select up to {last - 1}"
             )
-        grouped = regroup_ages(population, bounds)
-    by_group = {"age_ratio_score": age_ratio_score}
-    if top >= 55:
+        # Five-year groups begin at whole fives, whatever the first single year is.
+        lacking = -first % 5
+        first, top = first + lacking, last
+        if first < top:
+            bounds = list(range(first, last + groups.is_open, 5))
+            grouped = regroup_ages(population.isel(age=slice(lacking, None)), bounds)
+    elif groups.step != 5:
+        raise SchemaError(
+            f"population: dim 'age': expected single years or five-year groups, got "
+            f"{groups.labels[:6]}; mp.regroup_ages sums narrower ones"
+        )
+    by_group: dict[str, Callable[[xr.DataArray], xr.DataArray]] = {}
+    if min(top, 75) - first >= 15:
+        by_group["age_ratio_score"] = age_ratio_score
+    decades = [x for x in range(40, 80, 10) if first <= x - 5 and x + 10 <= top]
+    if decades and first % 5 == 0:
         by_group["sawtooth_index"] = sawtooth_index
-    if top - max(20, groups.lower[0]) >= 35:
+    if top - max(20, first) >= 35:
         by_group["roughness"] = roughness
-    if "sex" in population.dims and population.sizes["sex"] == 2:
+    if "sex" in population.dims and population.sizes["sex"] == 2 and "age_ratio_score" in by_group:
         by_group |= {"sex_ratio_score": sex_ratio_score, "age_sex_accuracy": age_sex_accuracy}
     found |= {name: make(grouped) for name, make in by_group.items()}
+    if not found:
+        raise SchemaError(
+            f"population: dim 'age': expected ages that a score reads, three five-year groups "
+            f"under 75 or more, got {groups.labels[0]} to {groups.labels[-1]}"
+        )
     for name, array in found.items():
         array.attrs["meaning"] = _MEANINGS.get(name, array.attrs["long_name"])
     return xr.Dataset(found)

@@ -21,13 +21,16 @@ __all__ = [
 ]
 
 
-def age_ratio_score(population: xr.DataArray) -> xr.DataArray:
+def age_ratio_score(population: xr.DataArray, *, ages: tuple[int, int] = (0, 74)) -> xr.DataArray:
     r"""Mean deviation from 100 of age ratios, five-year groups to the mean of their neighbours.
 
     Parameters
     ----------
     population : DataArray (..., age)
         Population (persons) in five-year groups. The open-ended group is not read.
+    ages : tuple of int
+        First and last age of the groups read. Beyond the default deaths, not errors, make
+        ratios: a faultless population up to 100 then scores as an inaccurate one.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def age_ratio_score(population: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     SchemaError
-        If the groups are not of five years, or fewer than three are closed.
+        If the groups are not of five years, or fewer than three are closed and within `ages`.
 
     Notes
     -----
@@ -56,17 +59,20 @@ def age_ratio_score(population: xr.DataArray) -> xr.DataArray:
     >>> float(mp.indicators.age_ratio_score(people).round(2))
     3.33
     """
-    counts, _ = _five_years(population, 3)
+    counts, _ = _five_years(population, 3, ages)
     return named(_off_neighbours(counts), "age_ratio_score")
 
 
-def sex_ratio_score(population: xr.DataArray) -> xr.DataArray:
+def sex_ratio_score(population: xr.DataArray, *, ages: tuple[int, int] = (0, 74)) -> xr.DataArray:
     r"""Mean change of the sex ratio from one five-year group to the next.
 
     Parameters
     ----------
     population : DataArray (..., sex, age)
         Population (persons) in five-year groups. The open-ended group is not read.
+    ages : tuple of int
+        First and last age of the groups read. Beyond the default deaths, not errors, make
+        ratios: a faultless population up to 100 then scores as an inaccurate one.
 
     Returns
     -------
@@ -76,7 +82,14 @@ def sex_ratio_score(population: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     SchemaError
-        If the groups are not of five years, fewer than two are closed, or a sex is lacking.
+        If the groups are not of five years, fewer than two are closed and within `ages`, or a
+        sex is lacking.
+
+    Notes
+    -----
+    .. math:: \operatorname{mean} | SR_{x+5} - SR_x |, \quad SR_x = 100\, P^m_x / P^f_x
+
+    over the closed groups. Missing where a group has no women.
 
     References
     ----------
@@ -92,20 +105,23 @@ def sex_ratio_score(population: xr.DataArray) -> xr.DataArray:
     """
     check_dims("population", population, "sex", "age")
     check_sexes("population", population, both=True)
-    counts, _ = _five_years(population, 2)
+    counts, _ = _five_years(population, 2, ages)
     women = counts.sel(sex=FEMALE, drop=True)
     ratio = 100 * counts.sel(sex=MALE, drop=True) / women.where(women > 0)
     change = abs(ratio.diff("age"))
     return named(change.mean("age", skipna=False), "sex_ratio_score")
 
 
-def age_sex_accuracy(population: xr.DataArray) -> xr.DataArray:
+def age_sex_accuracy(population: xr.DataArray, *, ages: tuple[int, int] = (0, 74)) -> xr.DataArray:
     r"""UN age-sex accuracy index (joint score).
 
     Parameters
     ----------
     population : DataArray (..., sex, age)
         Population (persons) in five-year groups. The open-ended group is not read.
+    ages : tuple of int
+        First and last age of the groups read. Beyond the default deaths, not errors, make
+        ratios: a faultless population up to 100 then scores as an inaccurate one.
 
     Returns
     -------
@@ -134,8 +150,8 @@ def age_sex_accuracy(population: xr.DataArray) -> xr.DataArray:
     >>> float(mp.indicators.age_sex_accuracy(people).round(2))
     5.95
     """
-    by_sex = age_ratio_score(population).sum("sex", skipna=False)
-    return named(3 * sex_ratio_score(population) + by_sex, "age_sex_accuracy")
+    by_sex = age_ratio_score(population, ages=ages).sum("sex", skipna=False)
+    return named(3 * sex_ratio_score(population, ages=ages) + by_sex, "age_sex_accuracy")
 
 
 def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)) -> xr.DataArray:
@@ -158,6 +174,12 @@ def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)
     ------
     SchemaError
         If the groups are not of five years, or none lies within `ages`.
+
+    Notes
+    -----
+    .. math:: \operatorname{mean} \frac{P_x}{(P_{x-5} + P_{x+5})/2}, \quad x = 40, 50, 60, 70
+
+    for the default `ages`.
 
     References
     ----------
@@ -268,8 +290,10 @@ def _loess(size: int, near: int) -> npt.NDArray[np.float64]:
     return weights
 
 
-def _five_years(population: xr.DataArray, fewest: int) -> tuple[xr.DataArray, AgeGroups]:
-    """Counts of the closed five-year groups, without labels of age, and all groups."""
+def _five_years(
+    population: xr.DataArray, fewest: int, ages: tuple[int, int] | None = None
+) -> tuple[xr.DataArray, AgeGroups]:
+    """Counts of the closed five-year groups (within `ages`), without labels, and all groups."""
     check_dims("population", population, "age")
     check_counts("population", population)
     groups = groups_of(population, "population")
@@ -279,7 +303,16 @@ def _five_years(population: xr.DataArray, fewest: int) -> tuple[xr.DataArray, Ag
             f"population: dim 'age': expected {fewest} closed five-year groups or more, got "
             f"{', '.join(groups.labels[:6])}; mp.regroup_ages sums narrower ones"
         )
-    counts = population.isel(age=slice(closed)).astype(np.float64)
+    lower = np.array(groups.lower[:closed])
+    low, high = ages or (0, np.inf)
+    chosen = np.flatnonzero((lower >= low) & (lower + 4 <= high))
+    if len(chosen) < fewest:
+        raise SchemaError(
+            f"ages: expected {fewest} closed groups or more within {ages}, got "
+            f"{', '.join(groups.labels[k] for k in chosen) or 'none'} of {groups.labels[0]} to "
+            f"{groups.labels[-1]}; widen ages="
+        )
+    counts = population.isel(age=chosen).astype(np.float64)
     return counts.drop_vars(["age", "age_width"], errors="ignore"), groups
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -20,6 +20,7 @@ __all__ = [
     "AgeGroups",
     "AgesLike",
     "age_coords",
+    "by_age",
     "closed_groups",
     "covering",
     "fertile_groups",
@@ -74,12 +75,14 @@ class AgeGroups:
 
     def coords(self, dim: str = "age") -> xr.Coordinates:
         """The coordinates `dim` and its auxiliary age_width."""
-        return xr.Coordinates(
-            {
-                dim: (dim, np.array(self.lower, dtype=np.int64)),
-                f"{dim}_width": (dim, np.array(self.width, dtype=np.float64)),
-            }
-        )
+        return xr.Coordinates(self.variables(dim))
+
+    def variables(self, dim: str = "age") -> dict[Hashable, xr.Variable]:
+        """The same as variables, for coordinates of which they are a part."""
+        return {
+            dim: xr.Variable(dim, np.array(self.lower, dtype=np.int64)),
+            f"{dim}_width": xr.Variable(dim, np.array(self.width, dtype=np.float64)),
+        }
 
 
 def _label(lower: int, width: float) -> str:
@@ -202,8 +205,8 @@ def groups_of(
 def _checked(
     name: str, lower: Sequence[int], width: Sequence[float], *, dim: str = "age"
 ) -> AgeGroups:
-    duplicates = sorted({low for low in lower if lower.count(low) > 1})
-    if duplicates:
+    if len(set(lower)) < len(lower):
+        duplicates = sorted({low for low in lower if lower.count(low) > 1})
         raise SchemaError(
             f"{name}: dim {dim!r}: expected each lower bound once, got {duplicates[:5]} "
             "repeatedly; sum or drop the repeated groups first"
@@ -354,6 +357,17 @@ def summed(array: xr.DataArray, offsets: npt.NDArray[np.int64]) -> xr.DataArray:
         offsets,
     )
     return result
+
+
+def by_age(parts: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Arrays without labels of age, one age or many, one after the other along it.
+
+    Lazy ones are of one chunk of all ages, as every function that reads ages needs them.
+    """
+    joined: xr.DataArray = xr.concat(
+        parts, "age", coords="minimal", compat="override", join="exact"
+    )
+    return joined if joined.chunks is None else joined.chunk({"age": -1})
 
 
 def unions(have: AgeGroups, want: AgeGroups, name: str) -> npt.NDArray[np.int64]:

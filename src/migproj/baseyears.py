@@ -14,12 +14,13 @@ from migproj._checks import (
     check_dims,
     check_labels_match,
     check_of_women,
+    check_one_chunk,
     check_rates,
     check_ratio_at_birth,
     check_table,
 )
 from migproj._diagnostics import finding, warn_findings
-from migproj.ages import groups_of
+from migproj.ages import by_age, groups_of
 from migproj.conventions import FEMALE, MALE, VARIABLES
 from migproj.dates import year_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
@@ -93,11 +94,14 @@ def interpolate_rounds(
     array([200.])
     """
     check_dims("population", population, "time")
+    check_one_chunk("population", population, "time")
     check_counts("population", population)
     if method not in ("linear", "exponential", "power"):
         raise SchemaError(f"method: expected 'linear', 'exponential' or 'power', got {method!r}")
-    if not power > 0:
-        raise SchemaError(f"power: expected a number above 0, got {power!r}")
+    if not 0 < power < np.inf:
+        raise SchemaError(
+            f"power: expected a number above 0, got {power!r}; method='exponential' is its limit"
+        )
     if "time" not in population.coords:
         raise SchemaError("population: dim 'time' has no labels: assign_coords(time=[...])")
     known = np.array([year_of(t, "population", "time") for t in population["time"].values])
@@ -264,12 +268,9 @@ def base_population(
     infants = born[0] * by(lived, 0).isel(age=0)
     small = born[1] * young[1] - infants
     school = born[2] * young[2] * by(lived, 1).isel(age=2) / young[1]
-    children = xr.concat(
-        [infants, small, school], "age", coords="minimal", compat="override", join="exact"
-    )
     old = population.isel(age=slice(3, None))
     old = old.drop_vars(["age", "age_width"], errors="ignore")
-    made = xr.concat([children, old], "age", coords="minimal", compat="override", join="exact")
+    made = by_age([infants, small, school, old])
     made = made.transpose(..., "sex", "age").assign_coords(
         groups_of(population, "population").coords()
     )

@@ -8,7 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_dims, check_finite, check_labels_of, check_lacks
+from migproj._checks import (
+    check_dims,
+    check_finite,
+    check_labels_match,
+    check_labels_of,
+    check_lacks,
+)
 from migproj.ages import AgeGroups, AgesLike, groups_of
 from migproj.conventions import VARIABLES
 from migproj.errors import IntervalError, SchemaError
@@ -67,10 +73,10 @@ def lifetime_migration(
     .. math::
        M_c = \sum_{b \ne c} D_{c,b} - \sum_{d \ne c} D_{d,c}
 
-    It sees moves that cross the border of birth: natives who return and foreign-born who leave
-    count, moves of the foreign-born between two other countries in both of these, those within
-    the interval that were undone in it in none. Natives abroad in countries not given are not
-    there, and of a birthplace that is no country only the foreign-born part.
+    Natives who leave or return count, and so do foreign-born who come or leave: also those who
+    move between two countries of which neither is their birthplace, in both. Moves that were
+    undone within the interval are not seen. Natives abroad in countries that are not given are
+    missing, and a birthplace that is not one of the countries adds to the foreign-born only.
 
     References
     ----------
@@ -104,6 +110,7 @@ def lifetime_migration(
         homes = array.isel(birthplace=slice(count))
         mend = "give every country as a birthplace first, in the order of the countries"
         check_labels_of(name, homes, "birthplace", name, array, "country", mend)
+    check_labels_match({"start": start, "end": end}, dims=_PLACES)
     home = np.eye(start.sizes["country"], start.sizes["birthplace"]) == 1
     abroad = xr.DataArray(~home, dims=_PLACES)
     net = net_migration(
@@ -189,7 +196,7 @@ def age_at_migration(net: xr.DataArray, *, interval: float | None = None) -> xr.
             "group moved at younger ages, which are not there"
         )
     width = net.coords.get("period_width")
-    if interval is None and width is None:
+    if interval is None and (width is None or width.ndim):
         raise IntervalError(
             "interval: unknown, for net has no scalar coordinate 'period_width'; pass interval=10"
         )

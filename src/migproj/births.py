@@ -187,6 +187,8 @@ def births_between(
     .. math:: B = \sum_y B_y \,\frac{|[y, y + w_y) \cap [t_0, t_1)|}{w_y}
 
     Those of the group [x, x + w) were born from x + w to x years before the end, after t0.
+    Dims such as ``sex`` and ``country`` stay. Where the sexes of the newborn are not known, B/(1 +
+    r) are girls and B r/(1 + r) boys, with r the sex ratio at birth (males per female).
 
     Examples
     --------

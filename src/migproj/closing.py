@@ -127,14 +127,14 @@ def extend_mortality(
 
     where c and k are 0 or more. With "-makeham" c is added. Gamma-Gompertz (g: variance of
     frailty at birth) is the logistic law in other parameters: k = g/b, and the same rates.
-    Without deaths and exposure the squares of
-    :math:`\ln m_x - \ln \mu(x)` are least, each group counting alike. With them, the likelihood
-    of deaths by the law of Poisson with the mean :math:`E_x \mu(x)` is greatest, and groups
-    without exposure do not count. The open-ended group gets the rate in the middle of a group
-    as wide as the one before it: let it begin where few are alive.
+    Without deaths and exposure the sum of the squares of :math:`\ln m_x - \ln \mu(x)` is
+    minimised, with the same weight for each group. With them, the likelihood of Poisson deaths
+    with the mean :math:`E_x \mu(x)` is maximised, and groups without exposure do not count. The
+    open-ended group gets the rate in the middle of a group as wide as the one before it: let it
+    begin where few are alive.
 
-    The rates of the law need not meet those below `from_age`. A missing value in a fitted group
-    makes missing what the law would give to its own row, and nothing else.
+    The rates of the law need not continue those below `from_age` without a step. A missing value
+    in a fitted group makes the rates of the law missing in its own life table, and in no other.
 
     References
     ----------

@@ -36,7 +36,21 @@ DIMS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class VariableSpec:
-    """What a variable is called, the dims it ends with, its units, bounds and meaning."""
+    """What a variable is called, the dims it ends with, its units, bounds and meaning.
+
+    Attributes
+    ----------
+    name : str
+        The name in results, and of inputs.
+    dims : tuple of str
+        The dims that it ends with; others come before them.
+    units : str
+        As in ``attrs["units"]``.
+    meaning : str
+        In words, as in ``attrs["long_name"]``.
+    lower, upper : float or None
+        Bounds of sound data; None where there are none.
+    """
 
     name: str
     dims: tuple[str, ...]
@@ -84,7 +98,7 @@ VARIABLES: Final[dict[str, VariableSpec]] = _specs(
     VariableSpec("dx", _AGE, "persons", "deaths in the group", 0.0),
     VariableSpec("Lx", _AGE, "person-years", "person-years lived in the group", 0.0),
     VariableSpec("Tx", _AGE, "person-years", "person-years lived above the lower bound", 0.0),
-    VariableSpec("ex", _AGE, "years", "expectation of life at the lower bound", 0.0),
+    VariableSpec("ex", _AGE, "years", "life expectancy at the lower bound", 0.0),
     VariableSpec("survival", _AGE, "1", "survival ratio, by the group arrived in", 0.0),
     VariableSpec("separation", _AGE, "1", "share of a group's deaths before it is left", 0.0, 1.0),
     # estimates

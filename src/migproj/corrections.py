@@ -28,14 +28,14 @@ __all__ = ["CORRECTED", "correct_coverage", "scale_mortality", "transfer_ages"]
 CORRECTED: Final = {"coverage": "corrected"}
 #: Factors over this are percentages; true over registered births may be far above 1.
 _PERCENT: Final = 50.0
-#: Secant steps to an expectation of life, to be had to this many years. Six do for most schedules.
+#: Secant steps to a life expectancy, to be had to this many years. Six do for most schedules.
 _SECANTS: Final = 20
 _CLOSE: Final = 1e-9
 _ROUNDING: Final = 1e-14
 
 
 def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -> xr.DataArray:
-    """Counts corrected for under- or over-enumeration.
+    r"""Counts corrected for under- or over-enumeration.
 
     Parameters
     ----------
@@ -59,8 +59,14 @@ def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -
 
     Notes
     -----
-    Errors that two censuses share cancel in census survival ratios: use this with ratios of a
-    life table.
+    .. math:: N = c\, R
+
+    with R the people enumerated and c the coverage. Errors that two censuses share cancel in
+    census survival ratios: use this with ratios of a life table.
+
+    References
+    ----------
+    Shryock & Siegel (1976), *The Methods and Materials of Demography*, ch. 4 (errors of coverage).
 
     Examples
     --------
@@ -144,6 +150,10 @@ def transfer_ages(population: xr.DataArray, share: float | xr.DataArray) -> xr.D
 
     with R the people reported, F those who are to be moved up across the bound x.
 
+    References
+    ----------
+    Shryock & Siegel (1976), *The Methods and Materials of Demography*, ch. 8 (errors of age).
+
     Examples
     --------
     One in ten of those reported at 60-69 is really 70 or older:
@@ -189,21 +199,21 @@ def transfer_ages(population: xr.DataArray, share: float | xr.DataArray) -> xr.D
 
 
 def scale_mortality(mx: xr.DataArray, e0: float | xr.DataArray, **rules: Any) -> xr.DataArray:
-    """Death rates in proportion to a schedule, at a given expectation of life at birth.
+    r"""Death rates in proportion to given ones, at a given life expectancy at birth.
 
     Parameters
     ----------
     mx : DataArray (..., age)
         Death rates (1/year), as in :func:`life_table`.
     e0 : float or DataArray (...)
-        Expectation of life at birth (years) of each life table. Any dims, ``draw`` among them.
+        Life expectancy at birth (years) of each life table. Any dims, ``draw`` among them.
     **rules
-        `a0` and `ax` of :func:`life_table`.
+        `a0` and `ax` of :func:`life_table`; give that function the same ones afterwards.
 
     Returns
     -------
     DataArray "mx" (..., age)
-        1/year; all log rates of a life table are moved by one number, so that its e0 is as
+        1/year; all rates of a life table are multiplied by one number, so that its e0 is as
         given, to 1e-9 years.
 
     Raises
@@ -215,8 +225,17 @@ def scale_mortality(mx: xr.DataArray, e0: float | xr.DataArray, **rules: Any) ->
 
     Notes
     -----
-    The proportion is found by the secant method on the logarithms of both. On lazy input its
-    success is not checked; where it fails the rates are not those of `e0`.
+    .. math:: m_x^* = \kappa\, m_x, \quad \kappa \text{ such that } e_0^* = e_0
+
+    κ is found by the secant method on the logarithms of κ and e0. On lazy input its success is
+    not checked; where it fails the rates are not those of `e0`. *Use it* to give mortality a
+    distribution, or to move a schedule a little. *It fails* far from the schedule given, for
+    rates of children and of the old do not change in the same proportion: take
+    :func:`log_quadratic` or :func:`brass_logit` then.
+
+    References
+    ----------
+    Preston, Heuveline & Guillot (2001), *Demography*, ch. 3 (the life table whose e0 is met).
 
     Examples
     --------

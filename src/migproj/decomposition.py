@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, apply, dated_as
+from migproj._apply import Input, Output, apply_together, dated_as
 from migproj._checks import check_labels_match, check_table, check_weights
 from migproj.ages import AgeGroups, age_coords, groups_of, regroup_ages
 from migproj.conventions import VARIABLES
@@ -37,7 +37,7 @@ def decompose_life_expectancy(first: xr.Dataset, second: xr.Dataset) -> xr.Datas
     -------
     Dataset
         ``direct``, ``indirect`` and ``total`` (years), all (..., age), of `second` less
-        `first`. The total over age is the difference of the expectations of life at the first
+        `first`. The total over age is the difference of the life expectancies at the first
         age of the tables, e0 where they begin at birth.
 
     Raises
@@ -64,15 +64,15 @@ def decompose_life_expectancy(first: xr.Dataset, second: xr.Dataset) -> xr.Datas
        D_A = \frac{l^1_A}{l^1_0} \left( \frac{T^2_A}{l^2_A} - \frac{T^1_A}{l^1_A} \right), \quad
        I_A = 0
 
-    The direct part are years lived within the group; the indirect part, with what Arriaga
-    tells apart as interaction, are the years that those live later who survive the group under
-    the one mortality and not under the other. Survivors are those of `first` and years to come
-    those of `second`, so the parts do not just change sign when the tables change places: only
-    the difference they sum to does. The mean of one and the negative of the other is symmetric.
+    The direct part is of years lived within the group. The indirect part is of years lived later
+    by those who survive the group under the one mortality and not under the other; it includes
+    what Arriaga calls interaction. Survivors are those of `first` and years to come those of
+    `second`, so that the parts do not just change sign when the tables change places: only
+    their sum does. The mean of one and the negative of the other is symmetric.
 
-    Missing where a column is that they need; the indirect parts need Tx of `second`, which a
-    rate missing at any age makes missing at all. Missing too from the group on in which the
-    last of `second` die before its end.
+    A part is missing where a column that it needs is. Indirect parts need Tx of `second`, which
+    is missing at all ages if a rate is missing at any. Parts are missing as well from the group
+    on in which the last survivors of `second` die.
 
     References
     ----------
@@ -327,11 +327,11 @@ def single_year_life_table(life_table: xr.Dataset) -> xr.Dataset:
     first, oldest = groups.lower[0], groups.lower[-1]
     from migproj._kernels import survival as kernels
 
-    results = apply(
+    made = apply_together(
         kernels.single_years,
         [Input(f"life_table[{name!r}]", life_table[name], ("age",)) for name in _SHARED],
         [Output(name, ("age",), (oldest - first + 1,)) for name in _COLUMNS],
         np.array(groups.lower, dtype=np.int64) - first,
+        coords=age_coords(range(first, oldest + 1)),
     )
-    made = xr.Dataset({str(array.name): array for array in results})
-    return dated_as(made, life_table).assign_coords(age_coords(range(first, oldest + 1)))
+    return dated_as(made, life_table)

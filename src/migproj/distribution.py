@@ -52,8 +52,8 @@ def distribute_migration(
         of migrants, of any level. Or the rule that :func:`flow_difference` makes, for net
         totals.
     population : DataArray (..., [sex,] age), optional
-        People (persons) that `schedule` is per person of: those at risk of leaving. With a rule,
-        those at the end of the interval had nobody migrated, by both sexes.
+        People (persons) to whom the rates apply: those at risk of leaving. With a rule, the
+        people who would be there at the end of the interval had nobody migrated, by both sexes.
     interval : float, optional
         Years, of a rule alone. Default: the coordinate ``period_width`` of `total`.
 
@@ -222,7 +222,7 @@ def regroup_schedule(
         The wanted groups, from the same age to the same age, the open-ended group a group of
         its own or part of one.
     exposure : DataArray (..., age), optional
-        Person-years or people, by groups that lie within those of both: those of `schedule`
+        Person-years or people, by groups that lie within those of both: the groups of `schedule`
         where rates are brought to wider groups, those of `ages` where to narrower ones.
 
     Returns

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_labels_match, check_same_places
+from migproj._checks import check_counts, check_dims, check_labels_match
 from migproj._diagnostics import finding, warn_findings
+from migproj._flowchecks import STOCK, check_same_dims, check_whole
 from migproj.errors import SchemaError
-from migproj.mirror import STOCK, away_of, check_dims_of, named, refuse
+from migproj.intensity import named
+from migproj.mirror import away_of, check_dims_of, refuse
 
 __all__ = ["fill_stocks"]
 
@@ -116,6 +118,8 @@ def fill_stocks(
         _check_totals(totals, stocks, away)
         known = totals.astype(float)
     core = [*STOCK, "time"]
+    for name, array in (("stocks", stocks), ("totals", known)):
+        check_whole(name, array, core)
     stock, source = xr.apply_ufunc(
         _filled,
         stocks.astype(float),
@@ -169,7 +173,7 @@ def _check_totals(totals: xr.DataArray, stocks: xr.DataArray, away: xr.DataArray
     check_counts("totals", totals)
     check_labels_match({"stocks": stocks, "totals": totals}, totals.dims)
     check_dims_of("totals", totals, stocks)
-    check_same_places("totals", totals, "stocks", stocks.isel(birthplace=0, drop=True))
+    check_same_dims("totals", totals, "stocks", stocks.isel(birthplace=0, drop=True))
     reported = stocks.where(away).sum("birthplace")
     over = reported > totals * (1 + _ROUNDING)
     refuse("totals", over, "the foreign-born in all", "less than is reported", "mend either")

@@ -20,7 +20,7 @@ from migproj._checks import (
     check_weights,
     where,
 )
-from migproj._flowchecks import FLOW, positive
+from migproj._flowchecks import FLOW, check_same_dims, of_origins, positive
 from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["fit_margins", "flows_from_net"]
@@ -28,6 +28,8 @@ __all__ = ["fit_margins", "flows_from_net"]
 #: Codes of the kernel, and how flows with the fewest movers are made.
 _NEAREST: Final = {"entropy": 0, "least-change": 1}
 _FEWEST: Final = "fewest-movers"
+#: The kernel's code of a margin that no cell can have any of.
+_NOBODY: Final = 1
 _REPORT: Final = (
     Output("iterations", dtype=np.int64),
     Output("margin_error"),
@@ -56,12 +58,13 @@ def fit_margins(
         all has none of them. Dims that all margins have are tables of their own, fitted one by
         one (birthplaces; draws): `table` may lack these.
     blocks : mapping of str to DataArray, optional
-        Of each dim that is not one of `table`, which of its labels each cell belongs to, by dims
-        of `table`: blocks, stripes or a diagonal of cells whose total is a margin by this dim.
+        For margins by a dim that `table` lacks: an array over dims of `table` with the label of
+        that dim to which each cell belongs. So cells make up blocks, stripes or a diagonal whose
+        total is a margin.
     tolerance : float
         Largest error of a margin, as a share of the largest total.
     max_iterations : int
-        How often all margins may be fitted before it is given up.
+        How often all margins may be fitted before the fit is given up.
 
     Returns
     -------
@@ -129,12 +132,15 @@ def fit_margins(
         first,
         *limits,
     )
-    _check_met(fault, place, error, margins, own, first)
+    _check_met(fault, place, error, margins, own, first, limits[1])
     batch = fitted.dims[:-1]
     shaped = xr.DataArray(
         fitted.data.reshape([*(fitted.sizes[dim] for dim in batch), *sizes]),
         dims=[*batch, *core],
-        coords={**fitted.coords, **{d: table[d] for d in core if d in table.coords}},
+        coords={
+            **fitted.coords,
+            **{name: c for name, c in table.coords.items() if c.dims and {*c.dims} <= {*core}},
+        },
         attrs={"units": margins[0].attrs.get("units", table.attrs.get("units", "1"))},
     )
     others = [dim for dim in batch if dim not in table.dims]
@@ -160,14 +166,15 @@ def flows_from_net(
         Net migration (persons per period); adds up to 0 over countries.
     prior : DataArray (..., origin, destination)
         Flows that the result should be like, 0 where nobody can move. ``origin`` and
-        ``destination`` have the labels of ``country``, in the same order.
+        ``destination`` have the labels of ``country``, in the same order. By sex, age and
+        birthplace as `net` is, unless `method` or `total` says how many move.
     method : {"entropy", "least-change", "fewest-movers"}
         "entropy": flows are multiplied by factors of destinations over those of origins;
         "least-change": the least sum of squared changes as shares of the prior; "fewest-movers":
         people leave countries that lose for those that gain, nobody else moves.
     total : float or DataArray (...), optional
         Of all flows, those of `prior` from a country to itself included; not with
-        "fewest-movers". Default: what follows.
+        "fewest-movers"; by sex and age if net migration is. Default: what follows.
     tolerance : float
         Largest error of net migration, as a share of the largest turnover of a country.
     max_iterations : int
@@ -239,6 +246,11 @@ def flows_from_net(
         )
     for dim in FLOW:
         check_labels_of("prior", prior, dim, "net", net, "country", "Give 0 where nobody moves")
+    if method != _FEWEST and total is None:
+        check_same_dims("prior", of_origins(prior), "net", net)
+    else:  # the level of the prior is not read
+        alike = [d for d in net.dims if d not in prior.dims and d != "country"]
+        check_same_dims("net", net, "prior", of_origins(prior).expand_dims(alike))
     limits = positive("tolerance", tolerance), int(positive("max_iterations", max_iterations))
     _check_no_balance(net, limits[0])
     n = net.sizes["country"]
@@ -247,8 +259,9 @@ def flows_from_net(
             raise SchemaError("total: follows from net with 'fewest-movers'; leave it out")
         from migproj._kernels import flows as tables
 
-        # As nets are, priors that are missing in part make all of their flows missing.
+        # Net migration and priors that are missing in part make all of their flows missing.
         check_labels_match({"net": net, "prior": prior}, [d for d in net.dims if d in prior.dims])
+        net = net.where(net.notnull().all("country"))
         net = net.where(prior.notnull().all(FLOW).reset_coords(drop=True))
         one = ("_birthplace",)  # everyone's
         flows, _, times, error, fault, place = apply(
@@ -268,6 +281,8 @@ def flows_from_net(
 
         movers = as_number("total", 0.0 if total is None else total)
         check_weights("total", movers, "movers")
+        if total is not None:
+            check_same_dims("total", movers, "net", net.isel(country=0, drop=True))
         flows, times, error, fault, place = apply(
             kernels.net_flows,
             [
@@ -313,10 +328,16 @@ def _check_found(
     n = net.sizes["country"]
     cell = tuple(np.argwhere(np.asarray(fault.values) > 0)[0])
     at, off = int(place.values[cell]), float(error.values[cell])
-    who = "the total" if at == n and has_total else f"country {net['country'].values[at % n]}"
+    who = f"country {net['country'].values[at % n]}"
+    mend = "give prior numbers above 0 where people can move"
+    if at == n and has_total:
+        who = "the total"
+        mend += (
+            ", or a total of all who have to move: those gained, and more if not all can directly"
+        )
     raise SchemaError(
         f"net: no flows along the cells of prior have this net migration: {who} is off by "
-        f"{off:g}{_cells(fault)}; give prior numbers above 0 where people can move"
+        f"{off:g}{_cells(fault)}; {mend}"
     )
 
 
@@ -439,11 +460,11 @@ def _check_agree(
                 continue
             both = [dim for dim in dims if dim in own[j]]
             mine, theirs = (
-                one.sum([d for d in of if d not in both], skipna=False).astype(np.float64)
+                one.astype(np.float64).sum([d for d in of if d not in both], skipna=False)
                 for one, of in ((margin, dims), (margins[j], own[j]))
             )
             off = abs(mine - theirs)
-            odd = off > tolerance * max(float(abs(mine).max()), float(abs(theirs).max()))
+            odd = off > tolerance * np.maximum(mine.max(both), theirs.max(both))
             if odd.any():
                 raise SchemaError(
                     f"margins[{k}]: expected the totals of margins[{j}], got totals that differ by "
@@ -459,6 +480,7 @@ def _check_met(
     margins: Sequence[xr.DataArray],
     own: Sequence[Sequence[Hashable]],
     first: npt.NDArray[np.int64],
+    limit: int,
 ) -> None:
     if fault.chunks is not None or not bool((fault > 0).any()):
         return
@@ -471,9 +493,14 @@ def _check_met(
         f"{d}={margin[d].values[i]}" if d in margin.coords else f"{d}[{i}]"
         for d, i in zip(dims, index, strict=True)
     ]
-    raise SchemaError(
-        f"margins[{k}]: no table with the zeros of this one has these margins: "
-        f"{', '.join(labels) or 'the total'} is off by {float(error.values[cell]):g}"
-        f"{_cells(fault)}; give table numbers above 0 where there can be people, or allow more "
-        "max_iterations or a wider tolerance"
-    )
+    off = f"{', '.join(labels) or 'the total'} is off by {float(error.values[cell]):g}"
+    mend = "give table numbers above 0 where there can be people"
+    if int(fault.values[cell]) == _NOBODY:
+        what = f"no table with the zeros of this one has these margins: {off}"
+    else:
+        what = (
+            f"not met in {limit} rounds: {off}; the zeros of the table leave no room for them, or "
+            "none but with more zeros, which fitting comes near to slowly"
+        )
+        mend += ", or allow more max_iterations or a wider tolerance"
+    raise SchemaError(f"margins[{k}]: {what}{_cells(fault)}; {mend}")

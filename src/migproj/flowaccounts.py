@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -16,17 +16,16 @@ from migproj._checks import (
     check_labels_match,
     check_labels_of,
     check_lacks,
+    check_same_places,
     check_weights,
     where,
 )
-from migproj._flowchecks import check_same_dims
+from migproj._flowchecks import FLOW, check_same_dims, of_origins
 from migproj.errors import IntervalError, SchemaError
 from migproj.fitting import flows_from_net
 from migproj.intensity import named
 
 __all__ = ["flow_components", "flows_by_age"]
-
-_FLOW: Final = ("origin", "destination")
 
 
 def flows_by_age(
@@ -53,7 +52,8 @@ def flows_by_age(
         proportion. Default: the sizes of net migration of all countries added up, the ages at
         which countries gain or lose; missing where that of a country is.
     keep : {"net", "both"}, optional
-        Whether net migration alone is met, or the flows of all ages too.
+        Whether net migration alone is met, or the flows of all ages too, for which lazy arrays
+        are computed.
     tolerance : float
         Largest error, as a share of the largest turnover (net migration) or flow.
     max_iterations : int
@@ -109,21 +109,26 @@ def flows_by_age(
     """
     check_dims("net", net, "country", "age")
     check_finite("net", net)
-    check_dims("flows", flows, *_FLOW)
+    check_dims("flows", flows, *FLOW)
     check_counts("flows", flows, people=False)
     check_lacks("flows", flows, "age", "sum them over it: .sum('age')")
-    if "sex" not in net.dims:
-        check_lacks("flows", flows, "sex", "net is of both sexes: .sum('sex')")
-    for dim in _FLOW:
+    check_lacks("flows", flows, "country", "its countries are those of origin and destination")
+    for dim in FLOW:
         check_labels_of("flows", flows, dim, "net", net, "country", "Give 0 where nobody moves")
     check_labels_match({"net": net, "flows": flows}, net.dims)
     if keep not in ("net", "both"):
         raise SchemaError(f"keep: expected 'net' or 'both', got {keep!r}")
+    if keep == "both":  # in turn until the values say that both are met
+        net, flows = net.compute(), flows.compute()
     cells = [dim for dim in ("sex", "age") if dim in net.dims and dim not in flows.dims]
+    of_cell = net.isel(dict.fromkeys(cells, 0), drop=True)
+    check_same_places("net", of_cell, "flows", of_origins(flows))
     shares = abs(net).sum("country", skipna=False) if schedule is None else schedule
+    shares = shares.compute() if keep == "both" else shares
     if schedule is not None:
         check_dims("schedule", schedule, *cells)
         check_weights("schedule", schedule, "shares")
+        check_lacks("schedule", schedule, "country", ".rename(country='origin') of those who leave")
         check_labels_match({"net": net, "schedule": schedule, "flows": flows}, schedule.dims)
     _check_somebody("net" if schedule is None else "schedule", shares, cells)
     shares = shares / shares.sum(cells, skipna=False)
@@ -132,7 +137,7 @@ def flows_by_age(
     made = flows_from_net(net, flows * shares, tolerance=tolerance)
     if keep == "both":
         made = _both(made, net, flows, cells, tolerance, max_iterations)
-    made["flows"] = made["flows"].transpose(..., *_FLOW, "sex", "age", missing_dims="ignore")
+    made["flows"] = made["flows"].transpose(..., *FLOW, "sex", "age", missing_dims="ignore")
     over = [dim for dim in cells if dim in made["iterations"].dims]
     made["iterations"] = made["iterations"].max(over)
     made["margin_error"] = made["margin_error"].max(over, skipna=False)
@@ -159,11 +164,11 @@ def _both(
     tolerance: float,
     max_iterations: int,
 ) -> xr.Dataset:
-    largest = flows.max(_FLOW)
+    largest = flows.max(FLOW)
     error = largest
     for count in range(1, max_iterations + 1):
         total = made["flows"].sum(cells, skipna=False)
-        error = abs(total - flows).max(_FLOW, skipna=False)
+        error = abs(total - flows).max(FLOW, skipna=False)
         if bool((error <= tolerance * largest).where(error.notnull(), True).all()):
             made["flows"] = made["flows"].where(total.notnull())
             made["iterations"] = xr.full_like(made["iterations"], count)
@@ -181,7 +186,7 @@ def _both(
 def _check_agree(
     net: xr.DataArray, flows: xr.DataArray, cells: Sequence[str], tolerance: float
 ) -> None:
-    pair = flows.drop_vars(_FLOW)
+    pair = flows.drop_vars(FLOW)
     into = pair.sum("origin", skipna=False).rename(destination="country")
     out = pair.sum("destination", skipna=False).rename(origin="country")
     of_ages = net.sum(cells, skipna=False).drop_vars("country")
@@ -217,7 +222,7 @@ def flow_components(
         (..., country, birthplace, ...) ``arrivals``, ``emigrants`` and ``net_migration``, the
         first less the second (persons per period); ``emigration``, the hazard of leaving
         (1/year); and (..., origin, destination, birthplace) ``destinations``, shares of those
-        who leave, for :func:`project_world`.
+        who leave, for :func:`project_world`; missing where nobody does.
 
     Raises
     ------
@@ -265,25 +270,27 @@ def flow_components(
     >>> float(parts["emigration"].sel(country="BOL", birthplace="BOL").round(4))
     0.0105
     """
-    check_dims("flows", flows, *_FLOW, "birthplace")
+    check_dims("flows", flows, *FLOW, "birthplace")
     check_counts("flows", flows, people=False)
+    check_lacks("flows", flows, "country", "its countries are those of origin and destination")
     check_dims("expected", expected, "country", "birthplace")
     check_counts("expected", expected, people=False)
-    for dim in _FLOW:
+    for dim in FLOW:
         mend = "Give 0 where nobody moves"
         check_labels_of("flows", flows, dim, "expected", expected, "country", mend)
-    of_origin = flows.isel(destination=0, drop=True).rename(origin="country")
-    check_same_dims("flows", of_origin, "expected", expected)
+    check_same_dims("flows", of_origins(flows), "expected", expected)
     shared = [dim for dim in flows.dims if dim in expected.dims]
     check_labels_match({"flows": flows, "expected": expected}, shared)
     # The instant or interval of the result is that of the flows.
     expected = expected.drop_vars(["time", "date", "period", "period_width"], errors="ignore")
     years = _years(flows, interval)
-    flows, expected = flows.astype(np.float64), expected.astype(np.float64)
+    # What else is known of places is that of the people expected.
+    beside = [n for n, c in flows.coords.items() if n not in FLOW and {*c.dims} & {*FLOW}]
+    flows, expected = flows.drop_vars(beside).astype(np.float64), expected.astype(np.float64)
     into = flows.sum("origin", skipna=False).rename(destination="country")
     out = flows.sum("destination", skipna=False).rename(origin="country")
     kept = 1.0 - out / expected.where(expected > 0)
-    _check_enough(kept)
+    _check_enough((kept <= 0) | (out > 0) & (expected == 0))
     hazard = xr.DataArray(np.log(1.0 / kept)) / years  # 0, not -0, where nobody leaves
     if "age" in hazard.dims:
         older = hazard.shift(age=-1)
@@ -320,8 +327,7 @@ def _years(flows: xr.DataArray, interval: float | None) -> xr.DataArray:
     return years
 
 
-def _check_enough(kept: xr.DataArray) -> None:
-    none_left = kept <= 0
+def _check_enough(none_left: xr.DataArray) -> None:
     if none_left.chunks is None and bool(none_left.any()):
         raise SchemaError(
             f"flows: as many people leave as are expected, or more, in {int(none_left.sum())} "

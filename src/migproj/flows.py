@@ -26,6 +26,7 @@ from migproj._flowchecks import (
     check_options,
     check_same_dims,
     check_stocks,
+    check_whole,
     positive,
     prior_of,
     vital_counts,
@@ -72,7 +73,7 @@ def flows_from_stocks(
     max_iterations: int = 100_000,
     by_birthplace: bool = True,
 ) -> xr.Dataset:
-    r"""Flows between countries that go with stocks by birthplace at two instants.
+    r"""Flows between countries from stocks by birthplace at two instants.
 
     Parameters
     ----------
@@ -86,8 +87,8 @@ def flows_from_stocks(
         "demographic-accounting": all changes of stocks explained by births, deaths and moves.
         "pseudo-bayesian": a mixture of two such tables, with the fewest movers (`weight`) and
         with moves by chance.
-        "drop-negatives": people of a birthplace in another country by how many they grew;
-        "reverse-negatives": those by how many they shrank went home besides.
+        "drop-negatives": the growth of each stock abroad, moved from the birthplace;
+        "reverse-negatives": the same, and the decline of each stock abroad returned there.
         "dennett": a `total` of movers shared out as people abroad at the start are.
         "rogers-von-rabenau": the moves that carry one table of stocks to the other.
     births, deaths : DataArray (..., country), optional
@@ -224,7 +225,7 @@ def flows_from_stocks(
             BIRTHS[birth_adjustment],
             DEATHS[death_adjustment],
             BALANCES[balance],
-            STAYERS[stayers] if weight is None else weight,
+            STAYERS[stayers] if weight is None else float(weight),
             positive("tolerance", tolerance),
             int(positive("max_iterations", max_iterations)),
         )
@@ -386,6 +387,8 @@ def _by_rates(
         flows = total * (abroad / everyone)
         flows = flows.rename(birthplace="origin", country="destination")
         return {"flows": flows, "n_negative": (flows < 0).sum(FLOW)}
+    for name, stock in (("start", start), ("end", end)):
+        check_whole(name, stock, STOCK)
     # Stocks with birthplaces as rows: the matrix G of end = start G, times who can move.
     growth = xr.apply_ufunc(
         _solved,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_labels_match, check_labels_of
+from migproj._checks import (
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_labels_of,
+    check_lacks,
+)
+from migproj._flowchecks import FLOW
 from migproj.errors import AlignmentError, SchemaError
 from migproj.intensity import effectiveness, named
 
 __all__ = ["flow_totals", "regroup_flows"]
-
-_FLOW: Final = ("origin", "destination")
 
 
 def flow_totals(flows: xr.DataArray) -> xr.Dataset:
@@ -127,12 +132,12 @@ def regroup_flows(
     names = list(dict.fromkeys(values))
     belongs = np.array([[name == value for name in names] for value in values], dtype=float)
     result = flows
-    for dim in _FLOW:
-        member = xr.DataArray(belongs, dims=(dim, "region"), coords={"region": names})
+    for dim in FLOW:
+        member = xr.DataArray(belongs, dims=(dim, "_region"), coords={"_region": names})
         # A missing flow is missing in the sums that it is part of, and in no other.
         missing = xr.dot(result.isnull().drop_vars(dim).astype(float), member, dim=dim) > 0
         summed = xr.dot(result.fillna(0.0).drop_vars(dim), member, dim=dim)
-        result = summed.where(~missing).rename(region=dim)
+        result = summed.where(~missing).rename(_region=dim)
     result = result.transpose(*flows.dims)
     if within == "drop":
         result = result.where(result["origin"] != result["destination"], 0.0)
@@ -141,8 +146,9 @@ def regroup_flows(
 
 def _between(flows: xr.DataArray) -> xr.DataArray:
     """Which cells are between two places, after checks."""
-    check_dims("flows", flows, *_FLOW)
+    check_dims("flows", flows, *FLOW)
     check_counts("flows", flows, people=False)
+    check_lacks("flows", flows, "place", "its places are those of origin and destination")
     if "origin" not in flows.indexes:
         raise AlignmentError(
             "flows: dim 'origin' has no labels; nothing is aligned by position: "
@@ -150,4 +156,4 @@ def _between(flows: xr.DataArray) -> xr.DataArray:
         )
     mend = "give every place as origin and as destination; 0 where nobody moved"
     check_labels_of("flows", flows, "destination", "flows", flows, "origin", mend)
-    return xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=_FLOW)
+    return xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=FLOW)

@@ -11,7 +11,7 @@ import xarray as xr
 from migproj._apply import Input, Output, apply, dated_as
 from migproj._checks import check_counts, check_dims
 from migproj._diagnostics import finding, warn_findings
-from migproj.ages import AgeGroups, AgesLike, groups_of, regroup_ages
+from migproj.ages import AgeGroups, AgesLike, by_age, groups_of, regroup_ages
 from migproj.errors import SchemaError
 
 __all__ = ["graduate_ages"]
@@ -230,9 +230,7 @@ def graduate_ages(
             single = _grabill(people, groups)
         if groups.is_open:
             oldest = population.isel(age=[-1]).drop_vars(["age", "age_width"], errors="ignore")
-            single = xr.concat(
-                [single, oldest], "age", coords="minimal", compat="override", join="exact"
-            )
+            single = by_age([single, oldest])
     else:
         single = _weighted(population, groups, method)
     single = single.transpose(*population.dims, ...).assign_coords(made.coords())

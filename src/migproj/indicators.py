@@ -1,4 +1,4 @@
-"""Growth rates, shares, sex ratios, dependency ratios and median ages."""
+"""Rates and ratios of populations, quality of ages, and indices of migration and of flows."""
 
 from __future__ import annotations
 

@@ -79,7 +79,9 @@ def net_migration_rate(
         check_counts(name, array)
     years = interval_between(start, end, interval)
     own = ["time", "date"]
-    first, last = (array.drop_vars(own, errors="ignore") for array in (start, end))
+    first, last = (
+        array.drop_vars(own, errors="ignore").astype(np.float64) for array in (start, end)
+    )
     check_labels_match({"net": net, "start": first, "end": last}, dims=first.dims)
     lived = years * (first + last) / 2
     return named(net / lived.where(lived > 0), "net_migration_rate")
@@ -226,7 +228,7 @@ def schedule_profile(parameters: xr.DataArray) -> xr.Dataset:
     Parameters
     ----------
     parameters : DataArray (..., parameter)
-        As for :func:`rogers_castro`.
+        As for :func:`~migproj.rogers_castro`.
 
     Returns
     -------

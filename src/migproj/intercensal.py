@@ -64,8 +64,8 @@ def intercensal_population(
         start: those of the first and last years count in proportion.
     deaths : DataArray (..., period, [sex,] age), optional
         Deaths (persons) by year, as births with the dim ``period``, and by single years of age
-        at death. They are then who dies; the life table only tells ages within groups, and which
-        deaths of an age and year are of which birth year, apart.
+        at death. They are then subtracted; the life table only spreads people within age groups,
+        and divides the deaths of an age and year between their two birth years.
     day : float
         The day of the year as a part of it, from 0 to below 1: 0 for 1 January, 0.5 for about
         1 July.

@@ -43,7 +43,7 @@ def lee_carter(
     exposure: xr.DataArray | None = None,
     **rules: Any,
 ) -> xr.Dataset:
-    r"""Death rates of several dates as an age pattern that moves by one index.
+    r"""Lee-Carter model: log death rates of several dates as an age pattern and one index of time.
 
     Parameters
     ----------

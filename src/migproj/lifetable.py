@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, apply, dated_as
+from migproj._apply import Input, Output, apply, apply_together, dated_as
 from migproj._checks import (
     as_number,
     check_dims,
@@ -20,9 +20,9 @@ from migproj._checks import (
     check_weights,
     where,
 )
-from migproj._diagnostics import finding, warn_findings
+from migproj._diagnostics import counted, finding, warn_findings
 from migproj.ages import AgeGroups, closed_groups, groups_of
-from migproj.conventions import MALE, VARIABLES
+from migproj.conventions import MALE
 from migproj.errors import SchemaError
 
 __all__ = ["close_life_table", "death_rates", "life_table"]
@@ -35,8 +35,7 @@ Family: TypeAlias = Literal["west", "north", "east", "south"]
 _A0_RULES: Final = {"coale-demeny": 1, "andreev-kingkade": 2}
 _AX_RULES: Final = {"greville": 1, "half": 2, "un": 3}
 _FAMILIES: Final = ("west", "north", "east", "south")
-_COLUMNS: Final = ("ax", "qx", "lx", "dx", "Lx", "Tx", "ex")
-_TABLE: Final = ("mx", *_COLUMNS)
+_COLUMNS: Final = ("mx", "ax", "qx", "lx", "dx", "Lx", "Tx", "ex")
 _COUNTS: Final = ("n_qx_above_one", "n_mx_zero", "n_mx_high")
 
 
@@ -126,7 +125,8 @@ def life_table(
     check_dims("mx", mx, "age")
     check_rates("mx", mx)
     # Parameters of the law that made the rates tell nothing of what is made of the table.
-    mx = mx.drop_vars([name for name, own in mx.coords.items() if "parameter_of" in own.attrs])
+    of_a_law = [name for name, own in mx.coords.variables.items() if "parameter_of" in own.attrs]
+    mx = mx.drop_vars(of_a_law) if of_a_law else mx
     groups = groups_of(mx, "mx")
     if not groups.is_open:
         raise SchemaError(
@@ -146,7 +146,7 @@ def life_table(
     from migproj._kernels import lifetable as kernels
 
     sizes = (len(groups),)
-    results = apply(
+    table = apply_together(
         kernels.life_table,
         [
             Input("mx", mx, ("age",)),
@@ -164,28 +164,22 @@ def life_table(
         _family(family),
         int(q0 is not None),
         float(radix),
+        coords=groups.variables(),
     )
-    own = mx.astype(np.float64).transpose(..., "age").drop_vars("age_width", errors="ignore")
-    own.attrs = {"units": VARIABLES["mx"].units}
-    made = {str(array.name): array for array in results}
-    if q0 is not None:
-        first = xr.DataArray(np.array(groups.lower) == 0, dims="age")
-        own = (made["dx"] / made["Lx"]).where(first, own.drop_vars("age"))
-        own = own.transpose(*made["ax"].dims).assign_attrs(units=VARIABLES["mx"].units)
-    table = xr.Dataset({"mx": own, **made})
+    table = dated_as(table, mx)
     warn_findings(
         "life_table",
         [
             finding("qx > 1, closed by a constant hazard", table["n_qx_above_one"] > 0),
-            finding("mx = 0", mx == 0),
-            finding("mx above 2 a year (rates per 1,000?)", mx > 2),
+            counted("mx = 0", table["n_mx_zero"], lambda: mx == 0),
+            counted("mx above 2 a year (rates per 1,000?)", table["n_mx_high"], lambda: mx > 2),
         ],
     )
-    return table.assign_coords(groups.coords())
+    return table
 
 
 def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
-    r"""Life table whose last group is everyone from an age on.
+    r"""Life table with a younger open-ended group.
 
     Parameters
     ----------
@@ -227,7 +221,7 @@ def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
     >>> bool(closed["ex"][0] == table["ex"][0])
     True
     """
-    check_table("life_table", life_table, *_TABLE)
+    check_table("life_table", life_table, *_COLUMNS)
     groups = groups_of(life_table, "life_table")
     if not groups.is_open or age not in groups.lower:
         raise SchemaError(
@@ -265,7 +259,7 @@ def death_rates(
     family: Family | None = None,
     sex_ratio_at_birth: float | xr.DataArray | None = None,
 ) -> xr.DataArray:
-    r"""Death rates of which :func:`life_table` makes given probabilities of dying, or survivors.
+    r"""Death rates with which :func:`life_table` gives back probabilities of dying, or survivors.
 
     Parameters
     ----------
@@ -297,11 +291,10 @@ def death_rates(
     -----
     .. math:: m_x = \frac{q_x}{n - (n - a_x) q_x}
 
-    where a rule that goes by rates is applied to the rates themselves, again and again until they
-    stand. The neighbour that "greville" and "un" lack beyond the last closed group has the rate to
-    which that of this group would grow as it grew from the one before; where another rate comes
-    to stand there, qx of the last group differs a little. With these two rules a missing value
-    makes all rates missing to whose ages they apply.
+    where a(x) may depend on the rates: this is repeated until they no longer change. "greville" and
+    "un" need the rate of a neighbour beyond the last closed group: it is supposed to grow as that
+    group did from the one before. With another rate there, qx of the last group differs a little.
+    With these two rules a missing value makes the rates missing at all ages to which they apply.
 
     References
     ----------
@@ -485,4 +478,5 @@ def _males(
             )
         return xr.DataArray(0.0)
     check_sexes(name, mx, both=False)
-    return (mx["sex"] == MALE).astype(np.float64)
+    sex = mx["sex"]
+    return sex.copy(data=(sex.values == MALE).astype(np.float64))

@@ -60,9 +60,9 @@ def model_migration_schedule(
        s_{kx} = f_k \, m_k(x) \Big/ \sum_{y=0}^{100} m_k(y)
 
     with m of :func:`rogers_castro` and f the share of sex k, summed over the ages of each group.
-    A schedule of rates taken for one of numbers supposes as many people at risk of each age, and
-    so gives too many of the old: with an age structure of those at risk, give rates and people to
-    :func:`distribute_migration`.
+    Shares in proportion to rates suppose equal numbers of people at risk at every age, and so
+    give too many old migrants. Where the people at risk are known by age, give rates and people
+    to :func:`distribute_migration`.
 
     References
     ----------

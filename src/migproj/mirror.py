@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match, check_weights, where
+from migproj._flowchecks import FLOW, STOCK, check_same_dims
 from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, SchemaError
+from migproj.intensity import named
 
 __all__ = ["emigrants", "reconcile_reports"]
-
-STOCK: Final = ("country", "birthplace")
-_FLOW: Final = ("origin", "destination")
 
 
 def emigrants(
@@ -38,7 +37,7 @@ def emigrants(
         (..., birthplace) ``natives_abroad`` (persons), over the countries that report;
         ``n_destinations`` that report and ``n_destinations_missing``; with `reference`,
         ``coverage``, the share of the natives abroad there who live in countries that report
-        here. Missing where no country reports.
+        here. Where no country reports natives abroad are missing, and coverage is 0.
 
     Raises
     ------
@@ -88,7 +87,8 @@ def emigrants(
         check_counts("reference", reference)
         check_labels_match({"stocks": stocks, "reference": reference}, reference.dims)
         check_dims_of("reference", reference, stocks)
-        there = reference.where(away, 0.0).astype(float)
+        # It may be of another instant than the stocks, which the result is of.
+        there = reference.reset_coords(drop=True).where(away, 0.0).astype(float)
         seen = there.where(reported, 0.0).where(there.notnull())
         share = seen.sum("country", skipna=False) / there.sum("country", skipna=False)
         found["coverage"] = share.transpose(*found["natives_abroad"].dims)
@@ -114,7 +114,7 @@ def reconcile_reports(
         the matrices, such as ``destination`` alone. Default: equal.
     scale : {"counts", "logs"}, optional
         Of which the variances are: of the counts, or of their logarithms, where errors are in
-        per cent.
+        per cent; what both report as 0 is 0.
 
     Returns
     -------
@@ -126,8 +126,9 @@ def reconcile_reports(
     Raises
     ------
     SchemaError
-        If values are not counts or weights, if both weights are 0 where both sides report, or if
-        a count is 0 on the scale of logarithms.
+        If values are not counts or weights, if one report is by sex or age and the other of all,
+        if both weights are 0 where both sides report, or if one side reports 0 and the other does
+        not on the scale of logarithms.
     AlignmentError
         If dims or labels differ.
 
@@ -163,10 +164,11 @@ def reconcile_reports(
            [820.,  nan]])
     """
     given = {"by_destination": by_destination, "by_origin": by_origin}
-    pair = STOCK if set(STOCK) <= set(getattr(by_destination, "dims", ())) else _FLOW
+    pair = STOCK if set(STOCK) <= set(getattr(by_destination, "dims", ())) else FLOW
     for name, array in given.items():
         check_dims(name, array, *pair)
         check_counts(name, array)
+    check_same_dims("by_destination", by_destination, "by_origin", by_origin)
     check_labels_match(given, by_destination.dims)
     by_destination, by_origin = (
         array.astype(float) for array in xr.broadcast(by_destination, by_origin)
@@ -189,17 +191,19 @@ def reconcile_reports(
     both = (by_destination.notnull() & by_origin.notnull()).transpose(*by_destination.dims)
     idle = (both & (of_destination + of_origin == 0)).transpose(*by_destination.dims)
     refuse("reliability_of_destination", idle, "weights above 0", "0 for both sides", "weigh one")
+    first, second = by_destination, by_origin
+    nobody = (first == 0) & (second == 0)
     if scale == "logs":
-        for name, array in given.items():
-            refuse(name, array == 0, "counts above 0, for logs", "0", "scale='counts'")
-    first, second = (
-        (np.log(array) if scale == "logs" else array) for array in (by_destination, by_origin)
-    )
+        for name, array in (("by_destination", first), ("by_origin", second)):
+            odd = both & (array == 0) & ~nobody
+            refuse(name, odd, "counts above 0, for logs", "0 beside more", "scale='counts'")
+        first, second = (xr.DataArray(np.log(x.where(x > 0))) for x in (first, second))
     mean = (of_destination * first + of_origin * second) / (of_destination + of_origin)
-    value = xr.DataArray(np.exp(mean)) if scale == "logs" else mean
+    value = xr.DataArray(np.exp(mean)).where(~nobody, 0.0) if scale == "logs" else mean
     value = value.where(both, by_destination.fillna(0.0) + by_origin.fillna(0.0))
     n_reports = by_destination.notnull().astype(int) + by_origin.notnull()
-    units = by_destination.attrs.get("units", VARIABLES["flows"].units)
+    usual = VARIABLES["flows" if pair == FLOW else "stock"].units
+    units = by_destination.attrs.get("units", usual)
     made = {
         "reconciled": value.where(n_reports > 0).assign_attrs(units=units),
         "difference": (by_destination - by_origin).assign_attrs(units=units),
@@ -207,10 +211,6 @@ def reconcile_reports(
         "n_reports": n_reports.assign_attrs(units="1"),
     }
     return xr.Dataset({name: a.transpose(*by_destination.dims) for name, a in made.items()})
-
-
-def named(array: xr.DataArray, name: str) -> xr.DataArray:
-    return array.rename(name).assign_attrs(units=VARIABLES[name].units)
 
 
 def away_of(stocks: xr.DataArray, name: str, disjoint: bool, *dims: str) -> xr.DataArray:

@@ -177,7 +177,7 @@ def model_life_table(
         Pattern of mortality by age. "west" is the general one. Beside it, "north" has low rates
         of infants and above age 50, and "south" high rates of children and low ones at 40 to 60.
     e0 : float or DataArray (...)
-        Expectation of life at birth (years): 20 to 80 for females, 18 to 76 for males.
+        Life expectancy at birth (years): 20 to 80 for females, 18 to 76 for males.
     sex : {"female", "male"}, optional
         The sex, where `e0` has no dim (or scalar coordinate) ``sex``.
 

@@ -115,7 +115,7 @@ def log_quadratic(
     adult_mortality : float or DataArray (...), optional
         45q15, the probability of dying between ages 15 and 60 of those who reach 15.
     e0 : float or DataArray (...), optional
-        Expectation of life at birth (years): with `child_mortality` instead of
+        Life expectancy at birth (years): with `child_mortality` instead of
         `adult_mortality`, or alone, with `k`.
     k : float or DataArray (...), optional
         Departure of adult mortality from what goes with mortality of children on average.

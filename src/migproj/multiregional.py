@@ -7,7 +7,7 @@ from typing import Final
 
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply_together
 from migproj._checks import (
     as_number,
     check_dims,
@@ -21,7 +21,7 @@ from migproj._checks import (
 from migproj._choices import outputs_kept
 from migproj._components import Components, components
 from migproj._diagnostics import above_one, warn_findings
-from migproj._steps import along, same_grid
+from migproj._steps import same_grid
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
 
@@ -144,7 +144,10 @@ def project_regions(
     ways, regions, sexes = parts.ways, population["region"], parts.population["sex"].values
     ages = (regions.size, 2, len(ways.groups))
     mothers = (regions.size, 2, len(parts.fertile))
-    results = apply(
+    coords = {**ways.coords(), **parts.fertile.variables("mother_age"), "sex": sexes}
+    coords["region"] = regions.variable
+    count, above = above_one(survival)
+    result = apply_together(
         kernels.project_regions,
         [
             Input("population", parts.population, _CELLS),
@@ -171,14 +174,12 @@ def project_regions(
         parts.first,
         sexes.tolist().index(FEMALE),
         ways.width,
+        coords=coords,
+        keep=kept,
+        beside={"n_survival_above_one": count},
     )
-    result = xr.Dataset({str(array.name): array for array in results if array.name in kept})
-    coords = {**ways.coords(), **parts.fertile.coords("mother_age"), "sex": sexes}
-    coords["region"] = regions.drop_vars([name for name in regions.coords if name != "region"])
-    result = result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
-    count, above = above_one(survival)
     warn_findings("project_regions", [above])
-    return result.assign(n_survival_above_one=count)
+    return result
 
 
 def _checked(

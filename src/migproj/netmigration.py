@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, apply_together
 from migproj._births_in import Children, births_by_group, births_by_slice
 from migproj._checks import check_dims, check_lacks, check_made_for, check_sexes, check_survival
 from migproj._choices import choice_codes
@@ -173,10 +174,11 @@ def net_migration(
         rounds = _slices(start, end, source, codes, births, children, years, interpolation)
     else:
         rounds = _groups(start, end, source, codes, births, children, interval)
-    result = _estimate(rounds, codes, _CHILDREN[children])
-    coords = arrival_coords(rounds.groups, years)
+    coords = dict(arrival_coords(rounds.groups, years))
     began = instant_of(start, "start")
-    result = result.assign_coords(coords if began is None else coords.assign(period=began))
+    if began is not None:
+        coords["period"] = xr.DataArray(began)
+    result = _estimate(rounds, codes, _CHILDREN[children], coords)
     if rounds.ways is not None and children == "child-woman" and rounds.ways.born:
         result.update(_by_child_woman(result, end, rounds.ways))
     if "sex" in result.dims:
@@ -296,11 +298,13 @@ def _slices(
     )
 
 
-def _estimate(rounds: _Rounds, codes: xr.DataArray, births_are: int) -> xr.Dataset:
+def _estimate(
+    rounds: _Rounds, codes: xr.DataArray, births_are: int, coords: Mapping[Hashable, xr.DataArray]
+) -> xr.Dataset:
     from migproj._kernels import netmigration as kernels
 
     count = len(rounds.end_at) - 1
-    results = apply(
+    made = apply_together(
         kernels.net_migration,
         [
             Input("start", rounds.start, ("age",)),
@@ -315,14 +319,15 @@ def _estimate(rounds: _Rounds, codes: xr.DataArray, births_are: int) -> xr.Datas
         rounds.end_at,
         rounds.born,
         births_are,
+        coords=coords if rounds.offsets is None else {},
     )
-    if rounds.offsets is not None:
-        sums = [
-            summed(array, rounds.offsets).rename(array.name).assign_attrs(array.attrs)
-            for array in results[:2]
-        ]
-        results = (*sums, *results[2:])
-    return xr.Dataset({str(array.name): array for array in results})
+    if rounds.offsets is None:
+        return made
+    sums = {
+        name: summed(made[name], rounds.offsets).assign_attrs(made[name].attrs)
+        for name in ("net_migration", "expected")
+    }
+    return made.drop_dims("age").assign(sums).assign_coords(coords)[list(made)]
 
 
 def _wider(result: xr.Dataset, ages: AgesLike, years: float) -> xr.Dataset:
@@ -341,13 +346,20 @@ def _findings(result: xr.Dataset, survival: xr.DataArray, codes: xr.DataArray) -
     divides = codes.isin([_METHODS["reverse"], _METHODS["average"]])
     by_root = codes == _METHODS["midpoint"]
     return [
-        finding("survival ratios above 1", survival > 1),
-        finding(
+        counted("survival ratios above 1", result["n_survival_above_one"], lambda: survival > 1),
+        counted(
             f"survival ratios below {_LOW_SURVIVAL} that reverse and average divide by",
-            (survival < _LOW_SURVIVAL) & divides,
+            result["n_survival_low"],
+            lambda: (survival < _LOW_SURVIVAL) & divides,
         ),
-        finding("survival ratios of 0 that midpoint divides by", (survival == 0) & by_root),
-        counted("negative survivors expected", result["n_negative"], result["expected"]),
+        counted(
+            "survival ratios of 0 that midpoint divides by",
+            by_root,
+            lambda: (survival == 0) & by_root,
+        ),
+        counted(
+            "negative survivors expected", result["n_negative"], lambda: result["expected"] < 0
+        ),
     ]
 
 
@@ -355,10 +367,12 @@ def _unknown_children(result: xr.Dataset, rounds: _Rounds) -> str:
     if rounds.ways is None:  # a life table tells the survival of births
         return ""
     young = {"age": slice(rounds.born)}
-    return finding(
+    missing = rounds.survival.isel(young).isnull()
+    return counted(
         "survival of those born in the interval missing (two censuses tell none: take it from a "
         "life table, or use children='child-woman')",
-        rounds.survival.isel(young).isnull() & result["net_migration"].isel(young).isnull(),
+        missing,
+        lambda: missing & result["net_migration"].isel(young).isnull(),
     )
 
 

@@ -14,7 +14,7 @@ from migproj._checks import (
     check_table,
 )
 from migproj._diagnostics import finding, warn_findings
-from migproj.ages import AgeGroups, groups_of
+from migproj.ages import AgeGroups, by_age, groups_of
 from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["redistribute_open_group"]
@@ -129,9 +129,7 @@ def redistribute_open_group(
     weights = _stable(lived, table, rate).isel(age=slice(first, None))
     share = weights / weights.sum("age", skipna=False)
     old = bare.isel(age=-1) * share
-    made = xr.concat(
-        [bare.isel(age=slice(-1)), old], "age", coords="minimal", compat="override", join="exact"
-    )
+    made = by_age([bare.isel(age=slice(-1)), old])
     groups = AgeGroups(
         (*have.lower[:-1], *table.lower[first:]), (*have.width[:-1], *table.width[first:])
     )
@@ -154,7 +152,7 @@ def _stable(lived: xr.DataArray, table: AgeGroups, rate: xr.DataArray) -> xr.Dat
     oldest, before = lived.isel(age=-1), lived.isel(age=-2)
     stay = oldest / (oldest + before) * np.exp(-rate * float(width[-1]))
     open_ended = closed.isel(age=-1) * stay / (1.0 - stay).where(stay < 1.0)
-    return xr.concat([closed, open_ended], "age", coords="minimal", compat="override", join="exact")
+    return by_age([closed, open_ended])
 
 
 def _fitted(

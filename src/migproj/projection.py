@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, Stepwise, apply
+from migproj._apply import Input, Output, Stepwise, apply_together
 from migproj._checks import as_number
 from migproj._choices import FloatType, choice_codes, float_type, outputs_kept
 from migproj._components import Components, components
 from migproj._diagnostics import above_one, counted, finding, warn_findings
 from migproj._draws import quantiles_over_draws
-from migproj._steps import TIMINGS, along
+from migproj._steps import TIMINGS
 from migproj.ages import AgesLike, as_groups, covering, unions
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
@@ -241,12 +241,14 @@ def project_population(
         "net_migration_unapplied": not limit,
     }
     kept = _kept(keep, [name for name in _OUTPUTS if not lacking.get(name)])
+    count, above = above_one(survival, *(["draw"] if quantiles is not None else []))
     result = _run(
         parts,
         timing,
         births_exposure,
-        kept,
+        (*kept, "n_negative"),
         age_groups,
+        count,
         limit=limit,
         quantiles=quantiles,
         stored=float_type(dtype),
@@ -257,9 +259,8 @@ def project_population(
             f"project_population: {below}: more people leave than there are; check the migration "
             "of these groups, keep the cells with on_negative='warn', or limit it with 'limit'"
         )
-    count, above = above_one(survival, *(["draw"] if quantiles is not None else []))
     warn_findings("project_population", [above, below])
-    return result.assign(n_survival_above_one=count)
+    return result
 
 
 def vital_events(
@@ -355,10 +356,10 @@ def vital_events(
     )
     lacking = {"deaths": separation is None, "emigrants": emigration is None}
     kept = _kept(keep, [name for name in _EVENTS if not lacking.get(name)])
-    result = _run(parts, timing, births_exposure, kept, age_groups)
     count, above = above_one(survival)
+    result = _run(parts, timing, births_exposure, kept, age_groups, count)
     warn_findings("vital_events", [above])
-    return result.drop_vars("n_negative").assign(n_survival_above_one=count)
+    return result
 
 
 def _run(
@@ -367,6 +368,7 @@ def _run(
     births_exposure: Exposure,
     kept: tuple[str, ...],
     age_groups: AgesLike | None,
+    above_one: xr.Variable,
     *,
     limit: bool = False,
     quantiles: Sequence[float] | None = None,
@@ -406,7 +408,11 @@ def _run(
         over = quantiles_over_draws(quantiles, inputs)
         if cells:
             over = replace(over, steps=Stepwise(ways.count, 2, (2, len(groups))))
-    results = apply(
+    coords = {**ways.coords(), **groups.variables()}
+    coords |= {**mothers.variables("mother_age"), "sex": sexes}
+    if over is not None:
+        coords["quantile"] = list(over.wanted)
+    return apply_together(
         kernel,
         inputs,
         [
@@ -427,18 +433,16 @@ def _run(
         *rules,
         ways.width,
         over=over,
+        coords=coords,
+        keep=kept,
+        beside={"n_survival_above_one": above_one},
     )
-    result = xr.Dataset({str(a.name): a for a in results if a.name in (*kept, "n_negative")})
-    coords = {**ways.coords(), **groups.coords(), **mothers.coords("mother_age"), "sex": sexes}
-    if over is not None:
-        coords["quantile"] = list(over.wanted)
-    return result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
 
 
 def _sums_alone(parts: Components, codes: xr.DataArray, kept: tuple[str, ...]) -> bool:
     """Whether sums over ages of a plain projection are all that is wanted: there is a kernel."""
     return (
-        set(kept) <= {"population", "births"}
+        set(kept) <= {"population", "births", "n_negative"}
         and parts.migration.is_plain
         and not parts.exits.emigrating
         and "time" not in parts.population.dims
@@ -467,5 +471,5 @@ def _negative(result: xr.Dataset, by_cell: bool) -> str:
     """Where the population is negative: by cell if every cell is there."""
     count = result["n_negative"]
     if by_cell and "population" in result:
-        return counted("negative population", count, result["population"])
+        return counted("negative population", count, lambda: result["population"] < 0)
     return finding("negative population", count > 0)

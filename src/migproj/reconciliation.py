@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -28,6 +28,8 @@ Rule: TypeAlias = Literal["plus-minus", "two-sided", "proportional", "minimum-ch
 _RULES: Final = ("plus-minus", "two-sided", "proportional", "minimum-change")
 #: Margins agree to this share of the sum of absolute values.
 _CLOSE: Final = 1e-9
+#: What sums may miss by their rounding, as a share of the sum of absolute values.
+_ROUNDING: Final = 1e-12
 #: Rounds of adjustment to margins, and by how much each leaves less than the one before where the
 #: margins agree.
 _ROUNDS: Final = 10_000
@@ -87,7 +89,7 @@ def reconcile(
     - "proportional": all times T/(G - L).
     - "minimum-change": M + D v/Σv, which minimises Σ (change)²/v.
 
-    A missing figure makes missing all of its sum.
+    A missing figure, or variance, makes missing all of its sum.
 
     References
     ----------
@@ -160,7 +162,7 @@ def reconcile_margins(
     Notes
     -----
     Minimises Σ (change)²/v under all totals: each in turn is met by :func:`reconcile` with
-    "minimum-change" until all are (projection onto the intersection).
+    "minimum-change" until all are (projection onto the intersection). Lazy arrays are computed.
 
     References
     ----------
@@ -201,27 +203,38 @@ def reconcile_margins(
             )
     if variance is not None:
         _check_variance(variance, net)
-    result = net.astype(np.float64)
-    scale = float(abs(result).sum()) + sum(float(abs(total).sum()) for total in given.values())
-    off = np.inf
+    # Rounds go on until the values say that they are done, so that lazy ones are read.
+    result = net.astype(np.float64).compute()
+    given = {over: total.compute() for over, total in given.items()}
+    # Dims that no margin sums over are tables of their own, each met by its own size.
+    within = [d for d in net.dims if any(d in summed for summed in given)]
+    scale = _sum_over((abs(array) for array in (result, *given.values())), "sum", within)
+    misses = np.inf
     for _ in range(_ROUNDS):
         for dims, total in given.items():
             result = _share(result, total, list(dims), variance)
-        before, off = (
-            off,
-            max(
-                float(abs(result.sum(list(dims), skipna=False) - total).max())
-                for dims, total in given.items()
-            ),
-        )
-        if not _CLOSE * scale < off < _SHRINKS * before:
+        gaps = (abs(result.sum(dims, skipna=False) - total) for dims, total in given.items())
+        off = _sum_over(gaps, "max", within)
+        unmet = off > _CLOSE * scale
+        before, misses = misses, float((off / scale).where(unmet).max()) if unmet.any() else 0.0
+        if not 0 < misses < _SHRINKS * before:
             break
-    if off > _CLOSE * scale:
+    if unmet.any():
+        cells = f" ({'; '.join(where(unmet, unmet.values))})" if unmet.ndim else ""
         raise SchemaError(
-            f"margins: the totals contradict each other (they still differ by {off:g}); each must "
-            "add up to the same sum, and figures of variance 0 must leave room for them"
+            "margins: the totals contradict each other (they still differ by "
+            f"{float(off.where(unmet).max()):g}{cells}); each must add up to the same sum, and "
+            "figures of variance 0 must leave room for them"
         )
     return _reported("reconcile_margins", net, result, list(net.dims))
+
+
+def _sum_over(
+    arrays: Iterable[xr.DataArray], reduction: Literal["sum", "max"], dims: Sequence[Hashable]
+) -> xr.DataArray:
+    """The sum of what arrays add up to, or of the largest of each, over the `dims` they have."""
+    parts = [getattr(a, reduction)([d for d in dims if d in a.dims]) for a in arrays]
+    return sum(parts, xr.DataArray(0.0))
 
 
 def _check_net(
@@ -254,38 +267,44 @@ def _scaled(
     figures: xr.DataArray, total: xr.DataArray, dims: list[str], method: str
 ) -> xr.DataArray:
     gain, loss = (side.clip(0.0).sum(dims, skipna=False) for side in (figures, -figures))
-    balance = gain - loss
+    both, balance = gain + loss, gain - loss
+    slack = _ROUNDING * both
     if method == "proportional":
-        _check_possible((balance == 0) & (total != 0), "a balance other than 0 to scale", method)
-        up = down = (total / balance.where(balance != 0)).where(balance != 0, 1.0)
+        level = abs(balance) <= slack
+        impossible = level & (abs(total - balance) > slack)
+        _check_possible(impossible, "a balance other than 0 to scale", method)
+        up = down = (total / balance.where(~level)).where(~level, 1.0)
     elif method == "plus-minus":
-        _check_possible((gain + loss == 0) & (total != 0), "figures other than 0 to scale", method)
-        share = (total - balance) / (gain + loss).where(gain + loss != 0)
-        share = share.where(gain + loss != 0, 0.0)
+        impossible = (both == 0) & (total != 0)
+        _check_possible(impossible, "figures other than 0 to scale", method)
+        share = ((total - balance) / both.where(both != 0)).where(both != 0, 0.0)
         up, down = 1 + share, 1 - share
     else:
-        wanted = {
-            "gains": (gain, (gain + loss + total) / 2),
-            "losses": (loss, (gain + loss - total) / 2),
-        }
+        wanted = {"gains": (gain, (both + total) / 2), "losses": (loss, (both - total) / 2)}
+        impossible = xr.zeros_like(both, dtype=bool)
         for name, (have, want) in wanted.items():
-            _check_possible(
-                (have == 0) & (want != 0) | (want < 0), f"{name} to scale to it", method
-            )
-        up, down = (want / have.where(have != 0) for have, want in wanted.values())
-        up, down = up.where(gain != 0, 1.0), down.where(loss != 0, 1.0)
-    return figures * up.where(figures >= 0, down)
+            lacking = (have == 0) & (abs(want) > slack) | (want < -slack)
+            _check_possible(lacking, f"{name} to scale to it", method)
+            impossible = impossible | lacking
+        up, down = (
+            (want.clip(0.0) / have.where(have != 0)).where(have != 0, 1.0)
+            for have, want in wanted.values()
+        )
+    # Lazy figures that cannot be brought to their total are missing.
+    return (figures * up.where(figures >= 0, down)).where(~impossible)
 
 
-def _check_possible(impossible: xr.DataArray, what: str, method: str) -> None:
+def _check_possible(
+    impossible: xr.DataArray,
+    what: str,
+    method: str,
+    mend: str = "method='minimum-change' shares any difference",
+) -> None:
     if impossible.chunks is None and bool(impossible.any()):
         labels = (
             "" if impossible.ndim == 0 else f" ({'; '.join(where(impossible, impossible.values))})"
         )
-        raise SchemaError(
-            f"net: method {method!r}: expected {what}, got none{labels}; method='minimum-change' "
-            "shares any difference"
-        )
+        raise SchemaError(f"net: method {method!r}: expected {what}, got none{labels}; {mend}")
 
 
 def _share(
@@ -294,12 +313,16 @@ def _share(
     weights = xr.ones_like(figures) if variance is None else variance.broadcast_like(figures)
     whole = weights.sum(dims, skipna=False)
     missing = total - figures.sum(dims, skipna=False)
+    slack = _ROUNDING * (abs(figures).sum(dims) + abs(total))
+    impossible = (whole == 0) & (abs(missing) > slack)
     _check_possible(
-        (whole == 0) & (missing != 0),
+        impossible,
         "variances above 0 where something is missing",
         "minimum-change",
+        "give one of them a variance, or correct the total",
     )
-    return figures + missing * (weights / whole.where(whole != 0)).fillna(0.0)
+    shares = (weights / whole.where(whole != 0)).where(whole != 0, 0.0)
+    return (figures + missing * shares).where(~impossible)
 
 
 def _reported(

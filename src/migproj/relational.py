@@ -120,7 +120,7 @@ def fit_brass_logit(life_table: xr.Dataset, standard: xr.Dataset) -> xr.Dataset:
     ------
     SchemaError
         If a table has no lx from age 0, or lx above that at age 0; if fewer than two ages can
-        be used.
+        be used, or the standard's survivors do not fall between them.
     AlignmentError
         If the age groups differ, or a dim that both share has other labels or another order.
 
@@ -161,14 +161,14 @@ def fit_brass_logit(life_table: xr.Dataset, standard: xr.Dataset) -> xr.Dataset:
     ours, theirs = tables.values()
     missing = (ours.isnull() | theirs.isnull()).any("age")
     used = _inside(ours) & _inside(theirs)
-    few = (used.sum("age") < 2) & ~missing
+    y, x = _logit(ours).where(used), _logit(theirs).where(used)
+    few = ~(x.max("age") > x.min("age")) & ~missing
     if few.chunks is None and bool(few.any()):
         raise SchemaError(
             f"life_table: dim 'age': expected two or more ages at which survivors of both tables "
-            f"are between all and none, got fewer ({'; '.join(where(few, few.values))}); give "
-            "tables by more ages"
+            f"are between all and none, and fall in the standard, got fewer "
+            f"({'; '.join(where(few, few.values))}); give tables by more ages"
         )
-    y, x = _logit(ours).where(used), _logit(theirs).where(used)
     from_mean = x - x.mean("age")
     beta = (from_mean * y).sum("age") / (from_mean**2).sum("age").where(~missing)
     alpha = y.mean("age") - beta * x.mean("age")

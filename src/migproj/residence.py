@@ -15,6 +15,7 @@ from migproj._checks import (
     check_made_for,
     check_survival,
     check_table,
+    where,
 )
 from migproj.ages import groups_of
 from migproj.conventions import VARIABLES
@@ -63,8 +64,9 @@ def residence_migration(
     Notes
     -----
     Without survival the flows are those of survivors, as counted. With it a flow F of the group
-    x is F / √S(x): movers lived through half the interval after they moved, on average. Those
-    who moved and came back, or moved twice, in the interval are not there, or once.
+    x is F / √S(x): movers lived through half the interval after they moved, on average. People
+    who moved and came back in the interval are not counted, those who moved twice are counted
+    once.
 
     References
     ----------
@@ -100,8 +102,11 @@ def residence_migration(
         flows = flows.transpose(*table.dims, ...)
     across = flows["origin"] != flows["destination"]
     moved = flows.where(across, 0.0)
-    come = moved.sum("origin", skipna=False).rename(destination="place")
-    left = moved.sum("destination", skipna=False).rename(origin="place")
+    pair = {"origin", "destination"}
+    beside = [n for n, c in moved.coords.items() if n not in pair and {*c.dims} & pair]
+    plain = moved.drop_vars(beside)  # of origins or of destinations, so not of both as places
+    come = plain.sum("origin", skipna=False).rename(destination="place")
+    left = plain.sum("destination", skipna=False).rename(origin="place")
     found = {
         "in_migrants": come,
         "out_migrants": left,
@@ -127,6 +132,7 @@ def _check_survival(survival: xr.DataArray, table: xr.DataArray, years: float | 
             "survival: dim 'age': expected the age groups of table; mp.survival_ratios(life_table, "
             "ages=table, interval=...) makes them"
         )
+    _check_alive("table", table, survival)
     width = survival.coords.get("period_width")
     if years is None and width is None:
         raise IntervalError("interval: unknown, for survival does not say its own; pass interval=5")
@@ -134,6 +140,17 @@ def _check_survival(survival: xr.DataArray, table: xr.DataArray, years: float | 
         return float(width)
     check_made_for("survival", survival, float(years or 0))
     return float(years or 0)
+
+
+def _check_alive(name: str, people: xr.DataArray, survival: xr.DataArray) -> None:
+    """Nobody is counted in a group that nobody lives to see."""
+    odd = (people.drop_vars("age_width", errors="ignore") > 0) & (survival == 0)
+    if odd.chunks is None and bool(odd.any()):
+        cells = "; ".join(where(odd, odd.values))
+        raise SchemaError(
+            f"{name}: expected nobody where survival is 0, got people in {int(odd.sum())} cell(s): "
+            f"{cells}; regroup the ages to an open-ended group that people live to see"
+        )
 
 
 def restore_arrivals(stock: xr.DataArray, life_table: xr.Dataset) -> xr.DataArray:
@@ -193,6 +210,8 @@ def restore_arrivals(stock: xr.DataArray, life_table: xr.Dataset) -> xr.DataArra
     check_dims("stock", stock, "period", "age")
     check_counts("stock", stock)
     check_table("life_table", life_table, "lx", "Tx")
+    tables = {"stock": stock, "life_table": life_table["Tx"]}
+    check_labels_match(tables, dims=[dim for dim in stock.dims if dim != "age"])
     census = instant_of(stock, "stock")
     if census is None:
         raise IntervalError(
@@ -210,6 +229,7 @@ def restore_arrivals(stock: xr.DataArray, life_table: xr.Dataset) -> xr.DataArra
         before = [np.where(born, np.nan, np.maximum(edge - ago, 0.0)) for edge in (lower, upper)]
         ratios.append(ratios_of(life_table, oldest, upper, *before))
     survival = xr.concat(ratios, "period").transpose(..., "period", "age")
+    _check_alive("stock", stock, survival)
     arrivals = stock.drop_vars(["time", "date"], errors="ignore") / survival
     return (
         arrivals.transpose(*stock.dims, ...)

@@ -18,6 +18,7 @@ from migproj._checks import (
     check_labels_match,
     check_lacks,
     check_numbers,
+    check_one_chunk,
     check_rates,
     check_same_places,
     where,
@@ -86,12 +87,13 @@ def rogers_castro(
     check_dims("parameters", parameters, "parameter")
     check_lacks("parameters", parameters, "age", "select one label; ages are given by themselves")
     check_finite("parameters", parameters)
+    check_one_chunk("parameters", parameters, "parameter")
     components = components_of(parameters)
     labels = list(itertools.chain.from_iterable(components))
     points = _points("ages", _labels_of(ages))
     rates: xr.DataArray = xr.apply_ufunc(
         curve,
-        _whole("parameters", parameters.sel(parameter=labels), "parameter").astype(np.float64),
+        parameters.sel(parameter=labels).astype(np.float64),
         kwargs={"points": points, "components": components},
         input_core_dims=[["parameter"]],
         output_core_dims=[["age"]],
@@ -156,27 +158,27 @@ def fit_rogers_castro(
 
     Notes
     -----
-    The least is looked for of the squared differences of rates, or of
+    Minimised is the sum of the squared differences of rates, or
 
     .. math::
        2 \sum_x \left[y_x \ln \frac{y_x}{E_x m_x} - y_x + E_x m_x\right]
        + \kappa \sum_j (\ln \theta_j - \ln \theta_j^0)^2
 
-    with counts y, exposure E, the penalty κ and shapes θ: the Poisson deviance, and what draws to
-    the shapes θ⁰. Over the logarithms of the parameters a trust region with exact derivatives
-    searches. So that components keep their meaning, parameters are looked for between bounds:
+    with counts y, exposure E, the penalty κ and shapes θ: the Poisson deviance, and a term that
+    draws the shapes towards θ⁰. The search is a trust region with exact derivatives over the
+    logarithms of the parameters. So that components keep their meaning, parameters have bounds:
     ``mu2`` from 1 to 50 and ``mu3`` from 50 to 120 years, ``alpha1`` to ``alpha3``, ``lambda2``
     and ``lambda3`` from 0.001 to 5, ``lambda4`` from 0.001 to 0.5, and levels from 1e-12 to 1e6
     times the highest rate (of counts, the rate of all ages). There are several minima: the search
     starts from humps at the peaks of the rates and slopes of several sizes, with the levels
-    that fit each best, and the best end of the most promising starts is kept. That it is the
-    lowest of all is not certain. Where the rates do not show a component, different parameters
+    that fit each best, and the best end of the most promising starts is kept. It need not be
+    the lowest minimum of all. Where the rates do not show a component, different parameters
     give nearly the same curve, and the search may end at a bound or not converge: compare
     curves, not parameters.
 
     Standard errors are those of the logarithms times the parameters: of counts, from the Poisson
-    information (with that of the penalty); of rates, as if all had one variance, that of what is
-    left. They are large where a parameter is not shown, and mean little at a bound.
+    information (with that of the penalty); of rates, as if all had the variance of the residuals.
+    They are large where the data do not show a parameter, and mean little at a bound.
 
     References
     ----------
@@ -209,6 +211,7 @@ def fit_rogers_castro(
     points = _points(name, _labels_of(first, name))
     for own, array in given.items():
         _check_single_years(own, array)
+        check_one_chunk(own, array, "age")
     if len(points) < kind:
         raise SchemaError(
             f"{name}: dim 'age': expected at least {kind} ages for {kind} parameters, got "
@@ -218,8 +221,7 @@ def fit_rogers_castro(
     if rates is None:
         options["penalty"] = float(penalty)
     arrays = [
-        _whole(own, array.drop_vars("age_width", errors="ignore"), "age").astype(np.float64)
-        for own, array in given.items()
+        array.drop_vars("age_width", errors="ignore").astype(np.float64) for array in given.values()
     ]
     parameters, errors, fitted, converged, off = xr.apply_ufunc(
         fit_counts if rates is None else fit_rates,
@@ -360,13 +362,3 @@ def _check_single_years(name: str, rates: xr.DataArray) -> None:
             f"({'; '.join(where(rates['age'], wide))}); give {name} at ages: "
             f"{name}.assign_coords(age=...).drop_vars('age_width') with the middle of each group"
         )
-
-
-def _whole(name: str, array: xr.DataArray, dim: str) -> xr.DataArray:
-    pieces = len(array.chunksizes.get(dim, ()))
-    if pieces > 1:
-        raise SchemaError(
-            f"{name}: dim {dim!r} is split into {pieces} dask chunks; expected one: "
-            f"{name}.chunk({{{dim!r}: -1}})"
-        )
-    return array

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims
+from migproj._checks import check_counts, check_dims, check_one_chunk
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, groups_of
 from migproj.errors import SchemaError
@@ -53,8 +53,8 @@ def smooth_ages(
         "zigzag" (moves people from every second group to its neighbours); "moving-average".
     tails : {"original", "arriaga", "strong", "moving-average"}
         What the first and last ages are where `method` needs more neighbours than there are:
-        as counted, or as that method has them; with "moving-average" means of as many as there
-        are on both sides, the outer two half: (1, 2, 1)/4 next to the last.
+        as counted, or as that method has them; with "moving-average" means of as many groups as
+        there are on both sides, the outer two with half the weight: (1, 2, 1)/4 next to the last.
     window : int
         Groups in a moving average; of an even number the two at the ends count half.
     youngest : int
@@ -64,8 +64,9 @@ def smooth_ages(
     -------
     DataArray (..., age)
         Smoothed counts, same units and ages. The open-ended group, and a last closed group that
-        has no pair in its decade, are as they were. "carrier-farrag", "karup-king-newton" and
-        "arriaga" keep the sum of every decade, "strong" the total and "zigzag" too.
+        has no pair in its decade, are as they were. With the tails "original", "carrier-farrag",
+        "karup-king-newton" and "arriaga" keep the sum of every decade, "strong" the total and
+        "zigzag" too.
 
     Raises
     ------
@@ -75,7 +76,9 @@ def smooth_ages(
     Warns
     -----
     DataQualityWarning
-        Once a call, naming the labels, if a smoothed count is below 0 (it is kept).
+        Once a call, naming the labels, if a smoothed count is below 0 (it is kept), or there is
+        none (it is missing): between two empty decades "carrier-farrag" has no ratio, and where
+        a group that gives is empty, "zigzag" no shares.
 
     Notes
     -----
@@ -110,11 +113,11 @@ def smooth_ages(
     >>> mp.smooth_ages(people, method="arriaga").round(1).values
     array([656.2, 493.8, 348.8, 291.2, 287.9, 262.1, 234.6, 205.4, 130. ])
     """
-    groups = _five_year(population, method, youngest)
     if tails not in ("original", "arriaga", "strong", "moving-average"):
         raise SchemaError(
             f"tails: expected 'original', 'arriaga', 'strong' or 'moving-average', got {tails!r}"
         )
+    groups = _five_year(population, method, tails, youngest)
     closed = len(groups) - groups.is_open
     given: Any = window
     if not isinstance(given, int | np.integer) or not 2 <= given <= closed:
@@ -136,8 +139,8 @@ def smooth_ages(
     }
 
     def smoothed(counts: _People) -> _People:
-        people = counts[..., :closed]
         result = counts.astype(np.float64)
+        people = result[..., :closed].copy()
         for make in (ends[tails], methods[method]):
             values, first, last = make(people)
             result[..., first:last] = values
@@ -145,16 +148,16 @@ def smooth_ages(
 
     result: xr.DataArray = xr.apply_ufunc(
         smoothed,
-        population.drop_vars(["age", "age_width"]),
+        population.drop_vars(["age", "age_width"], errors="ignore"),
         input_core_dims=[["age"]],
         output_core_dims=[["age"]],
         dask="parallelized",
         output_dtypes=[np.float64],
     )
     result = result.transpose(*population.dims).assign_coords(groups.coords())
-    warn_findings(
-        "smooth_ages", [finding("smoothed counts below 0", (result < 0) & (population >= 0))]
-    )
+    lost = result.isnull().any("age") & population.notnull().all("age")
+    found = [finding("smoothed counts below 0", result < 0), finding("no smoothed counts", lost)]
+    warn_findings("smooth_ages", found)
     return result.rename(population.name).assign_attrs(population.attrs)
 
 
@@ -169,9 +172,10 @@ _FEWEST: Final = {
 }
 
 
-def _five_year(population: xr.DataArray, method: str, youngest: int) -> AgeGroups:
+def _five_year(population: xr.DataArray, method: str, tails: str, youngest: int) -> AgeGroups:
     """The checked age groups."""
     check_dims("population", population, "age")
+    check_one_chunk("population", population, "age")
     check_counts("population", population)
     if method not in _FEWEST:
         raise SchemaError(f"method: expected one of {list(_FEWEST)}, got {method!r}")
@@ -189,11 +193,15 @@ def _five_year(population: xr.DataArray, method: str, youngest: int) -> AgeGroup
                 f"youngest: expected the lower bound of a group of population, got {youngest!r}"
             )
         fewest += groups.lower.index(youngest)
-    if closed < fewest:
-        raise SchemaError(
-            f"population: dim 'age': expected {fewest} closed groups or more for method "
-            f"{method!r}, got {closed}: {groups.labels[0]} to {groups.labels[closed - 1]}"
-        )
+    for keyword, name, least in (
+        ("method", method, fewest),
+        ("tails", tails, _FEWEST.get(tails, 1)),
+    ):
+        if closed < least:
+            raise SchemaError(
+                f"population: dim 'age': expected {least} closed groups or more for {keyword} "
+                f"{name!r}, got {closed}: {groups.labels[0]} to {groups.labels[closed - 1]}"
+            )
     return groups
 
 
@@ -267,7 +275,7 @@ def _moving_average(v: _People, window: int) -> _Smoothed:
 
 def _shrinking(v: _People, window: int) -> _People:
     """At the ends means of as many groups as there are on both sides, the outer two half."""
-    result = v.astype(np.float64)
+    result = v.copy()
     for narrower in range(2, window + window % 2, 2):
         values, first, last = _moving_average(v, narrower)
         result[..., first], result[..., last - 1] = values[..., 0], values[..., -1]
@@ -298,11 +306,12 @@ def _zigzag(v: _People, at: int) -> _Smoothed:
         return np.asarray(off / np.sqrt(np.maximum(made[changed], 1e-12 * people.max())))
 
     def smoothed(people: _People) -> _People:
+        # What an empty group gives is 0 at any share, and its roughness infinite.
         if not np.isfinite(people).all() or not (people[givers] > 0).all():
-            return np.where(np.isfinite(people).all(), people, np.nan)
+            return np.full_like(people, np.nan)
         start = np.full(len(givers), 0.05)
         found = optimize.least_squares(rough, start, args=(people,), xtol=1e-12, ftol=1e-14)
-        return moved(people, found.x)
+        return moved(people, found.x) if found.success else np.full_like(people, np.nan)
 
-    result = np.apply_along_axis(smoothed, -1, v.astype(np.float64))
+    result = np.apply_along_axis(smoothed, -1, v)
     return result[..., inside], inside.start, inside.stop

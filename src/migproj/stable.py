@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply, apply_together
 from migproj._checks import (
     as_number,
     check_dims,
@@ -243,7 +243,7 @@ def stable_population(
     women = _of_women(survival, fertility, sex_ratio_at_birth)
     groups = women.steps.groups
     by_age, count = (("age",), (len(groups),)), np.int64
-    results = apply(
+    result = apply_together(
         kernels.stable_population,
         women.inputs(),
         [
@@ -259,10 +259,8 @@ def stable_population(
         women.first,
         float(groups.lower[0]),
         women.steps.width,
+        coords={**groups.variables(), "period_width": ((), women.steps.width), "sex": ((), FEMALE)},
     )
-    result = xr.Dataset({str(array.name): array for array in results})
-    result = result.assign_coords(groups.coords())
-    result = result.assign_coords(period_width=women.steps.width, sex=FEMALE)
     warn_findings(
         "stable_population",
         [

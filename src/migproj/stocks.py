@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply_together
 from migproj._checks import (
     check_counts,
     check_dims,
@@ -23,7 +23,7 @@ from migproj._checks import (
 from migproj._choices import choice_codes, float_type, outputs_kept
 from migproj._components import shares_of_exits
 from migproj._diagnostics import above_one, counted, finding, warn_findings
-from migproj._steps import TIMINGS, Steps, along, check_survival_grid, plan, same_grid
+from migproj._steps import TIMINGS, Steps, check_survival_grid, plan, same_grid
 from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
 
@@ -156,7 +156,7 @@ def project_stocks(
     spans = count if any("period" in rates[key].dims for key in rates if key != name) else 1
     hazards = nothing if emigration is None else emigration
     exits = shares_of_exits(survival, hazards, ways, spans, sizes[0] + 1 if spread else 1)
-    results = apply(
+    result = apply_together(
         kernels.project_stocks,
         [
             Input("stock", stock, ("duration", "age"), may_lack=("duration",)),
@@ -181,14 +181,12 @@ def project_stocks(
         ],
         count,
         0.0 if known else np.nan,
+        coords={**ways.coords(), **_duration_coords(durations, ways)},
+        keep=(*kept, "n_negative"),
     )
-    made = {str(a.name): a for a in results if a.name in (*kept, "n_negative")}
-    result = xr.Dataset(made)
     if not durations and "duration" in result.dims:
         result = result.isel(duration=0)
-    coords = {**ways.coords(), **_duration_coords(durations, ways)}
-    coords = {key: c for key, c in coords.items() if along(key, c, result)}
-    result = _sex_last(result.assign_coords(coords))
+    result = _sex_last(result)
     if population is not None:
         result["native_born"] = _native_born(population, result["stock"], ways)
     result["n_survival_above_one"], above = above_one(survival, "duration")
@@ -311,7 +309,7 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
 
 def _findings(result: xr.Dataset, ways: Steps) -> list[str]:
     found = [
-        counted("negative stock", result["n_negative"], result["stock"])
+        counted("negative stock", result["n_negative"], lambda: result["stock"] < 0)
         if "stock" in result
         else finding("negative stock", result["n_negative"] > 0),
     ]

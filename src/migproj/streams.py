@@ -16,12 +16,12 @@ from migproj._checks import (
     check_labels_match,
     check_labels_of,
 )
+from migproj._flowchecks import FLOW, check_whole
 from migproj.errors import SchemaError
 from migproj.intensity import named
 
 __all__ = ["distance_indices", "flow_indices", "stream_indices"]
 
-_FLOW: Final = ("origin", "destination")
 #: Rounds of fitting margins, and the change at which they fit.
 _ROUNDS: Final = 1000
 _FITTED: Final = 1e-12
@@ -76,7 +76,8 @@ def flow_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
        MEI = \frac{\sum |I - O|}{\sum (I + O)}, \quad ANMR = \frac{\sum |I - O|}{2P}
 
     The flows that totals alone would give are those of quasi-independence: a(i) b(j) off the
-    diagonal with the same totals, by iterative proportional fitting. The Gini index is of the
+    diagonal with the same totals, by up to 1,000 rounds of iterative proportional fitting (to 1e-3
+    where the totals leave nobody for some pairs, a limit it nears slowly). The Gini index is of the
     n (n - 1) pairs, without the correction m/(m - 1) for their number.
 
     References
@@ -101,7 +102,7 @@ def flow_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
     moves, pair = _between_places(flows)
     _check_population(population, flows)
     n = flows.sizes["origin"]
-    total = moves.sum(_FLOW, skipna=False)
+    total = moves.sum(FLOW, skipna=False)
     out = moves.sum("destination", skipna=False).drop_vars("origin").rename(origin="place")
     into = moves.sum("origin", skipna=False).drop_vars("destination").rename(destination="place")
     people = population.sum("origin", skipna=False)
@@ -111,15 +112,15 @@ def flow_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
     expected = xr.apply_ufunc(
         _quasi_independent,
         moves,
-        input_core_dims=[_FLOW],
-        output_core_dims=[_FLOW],
+        input_core_dims=[FLOW],
+        output_core_dims=[FLOW],
         dask="parallelized",
         output_dtypes=[float],
     )
     spread = xr.apply_ufunc(
         _spread,
         moves,
-        input_core_dims=[_FLOW],
+        input_core_dims=[FLOW],
         output_core_dims=[["index"]],
         dask="parallelized",
         dask_gufunc_kwargs={"output_sizes": {"index": len(_SPREAD)}},
@@ -130,9 +131,9 @@ def flow_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
         "courgeau_k": intensity / np.log(float(n) ** 2),
         "aggregate_effectiveness": balance / (into + out).sum("place", skipna=False),
         "net_intensity": balance / 2 / people,
-        "connectivity": (moves > 0).sum(_FLOW) / (n * (n - 1)),
-        "inequality": even.sum(_FLOW, skipna=False) / 2,
-        "dissimilarity": abs(moves - expected).sum(_FLOW, skipna=False) / 2 / total,
+        "connectivity": ((moves > 0).sum(FLOW) / (n * (n - 1))).where(total.notnull()),
+        "inequality": even.sum(FLOW, skipna=False) / 2,
+        "dissimilarity": abs(moves - expected).sum(FLOW, skipna=False) / 2 / total,
         **{name: spread.isel(index=i) for i, name in enumerate(_SPREAD)},
     }
     return xr.Dataset({name: named(array, name) for name, array in found.items()})
@@ -191,10 +192,10 @@ def stream_indices(flows: xr.DataArray, population: xr.DataArray) -> xr.Dataset:
     share = population / everyone
     there = share.rename(origin="destination")
     velocity = (moves / (population * there)).where(pair)
-    preference = velocity * everyone / moves.sum(_FLOW, skipna=False)
+    preference = velocity * everyone / moves.sum(FLOW, skipna=False)
     found = {"preference": preference, "velocity": velocity}
     return xr.Dataset(
-        {name: named(array.transpose(..., *_FLOW), name) for name, array in found.items()}
+        {name: named(array.transpose(..., *FLOW), name) for name, array in found.items()}
     )
 
 
@@ -250,16 +251,17 @@ def distance_indices(flows: xr.DataArray, distance: xr.DataArray) -> xr.Dataset:
     (-1.0, 2.156)
     """
     moves, pair = _between_places(flows)
-    check_dims("distance", distance, *_FLOW)
+    check_dims("distance", distance, *FLOW)
     check_finite("distance", distance)
-    check_labels_match({"flows": flows, "distance": distance}, dims=_FLOW)
+    check_labels_match({"flows": flows, "distance": distance}, dims=distance.dims)
+    check_whole("distance", distance, FLOW)
     if distance.chunks is None and bool(((distance <= 0) & pair).any()):
         raise SchemaError("distance: expected distances above 0 between two places")
     found = xr.apply_ufunc(
         _distances,
         moves,
         distance.where(pair, 1.0),
-        input_core_dims=[_FLOW, _FLOW],
+        input_core_dims=[FLOW, FLOW],
         output_core_dims=[["index"]],
         vectorize=True,
         dask="parallelized",
@@ -272,15 +274,16 @@ def distance_indices(flows: xr.DataArray, distance: xr.DataArray) -> xr.Dataset:
 
 def _between_places(flows: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     """Checked flows with 0 on the diagonal, and what is off it."""
-    check_dims("flows", flows, *_FLOW)
+    check_dims("flows", flows, *FLOW)
     check_counts("flows", flows, people=False)
     if "origin" not in flows.indexes:
         raise SchemaError("flows: dim 'origin' has no labels: flows.assign_coords(origin=[...])")
     mend = "give all places as origin and as destination, with 0 where nobody moves"
     check_labels_of("flows", flows, "destination", "flows", flows, "origin", mend)
-    pair = xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=_FLOW)
+    check_whole("flows", flows, FLOW)
+    pair = xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=FLOW)
     moves = flows.where(pair, 0.0).astype(np.float64)
-    if moves.chunks is None and bool((moves.sum(_FLOW, skipna=False) == 0).any()):
+    if moves.chunks is None and bool((moves.sum(FLOW, skipna=False) == 0).any()):
         raise SchemaError("flows: expected some moves between places, got none; check the dims")
     return moves, pair
 
@@ -288,7 +291,7 @@ def _between_places(flows: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
 def _check_population(population: xr.DataArray, flows: xr.DataArray) -> None:
     check_dims("population", population, "origin")
     check_counts("population", population, people=False)
-    check_labels_match({"flows": flows, "population": population}, dims=["origin"])
+    check_labels_match({"flows": flows, "population": population}, dims=population.dims)
 
 
 def _quasi_independent(moves: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

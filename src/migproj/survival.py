@@ -323,7 +323,8 @@ def _at(array: xr.DataArray, ages: list[int], labels: list[int]) -> xr.DataArray
 def arrival_coords(groups: AgeGroups, interval: float) -> xr.Coordinates:
     """Coordinates of arrival groups: age, age_width, age_start and the scalar period_width."""
     age_start = np.array(groups.lower, dtype=np.float64) - interval
-    return groups.coords().assign(age_start=("age", age_start), period_width=interval)
+    own = {"age_start": ("age", age_start), "period_width": ((), interval)}
+    return xr.Coordinates({**groups.variables(), **own})
 
 
 def _collapsed(table: AgeGroups) -> AgeGroups:

@@ -123,7 +123,7 @@ def gompertz_makeham(
 
 
 def migrant_schedule(age: npt.ArrayLike) -> _Values:
-    """Share of migrants a year of age: children, and a peak of young adults at 23.
+    r"""Share of migrants a year of age: children, and a peak of young adults at 23.
 
     Parameters
     ----------
@@ -140,6 +140,10 @@ def migrant_schedule(age: npt.ArrayLike) -> _Values:
     ------
     ValueError
         If `age` holds no numbers.
+
+    Notes
+    -----
+    .. math:: 0.02\, e^{-0.1 x} + 0.06\, e^{-0.1 (x - 20) - e^{-0.4 (x - 20)}}
 
     References
     ----------
@@ -223,6 +227,11 @@ def simulate_rounds(
     The waves are three, of 15 to 45 years and random phase. Births are those given: children of
     migrants born after the move are among them. Integrals are Gauss-Legendre quadratures, by
     single years of age. A schedule or an intensity that jumps is integrated less well.
+
+    References
+    ----------
+    Preston, Heuveline & Guillot (2001), *Demography*, ch. 8 (populations that are not stable);
+    Siler (1979), A competing-risk model for animal mortality, *Ecology* 60, 750-757.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from typing import Final
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._apply import Input, Output, apply
+from migproj._apply import Input, Output, apply_together
 from migproj._checks import (
     as_number,
     check_dims,
@@ -21,7 +21,6 @@ from migproj._checks import (
 from migproj._choices import float_type, outputs_kept
 from migproj._components import Components, components
 from migproj._diagnostics import above_one, warn_findings
-from migproj._steps import along
 from migproj.conventions import FEMALE
 from migproj.errors import SchemaError
 
@@ -67,7 +66,8 @@ def project_world(
     destinations : DataArray (..., [period,] [birthplace,] origin, destination)
         Shares (1) of those leaving each origin by destination; they sum to 1 over
         ``destination``, and are 0 or missing from a country to itself. By ``birthplace`` they
-        hold return migration: the share whose destination is the birthplace.
+        hold return migration: the share whose destination is the birthplace. Where they are
+        missing nobody may leave, or arrivals are missing too.
     steps : int, optional
         How many steps, where no input has the dim ``period``. Default 1.
     keep : sequence of str, optional
@@ -148,7 +148,11 @@ def project_world(
     sexes = stock["sex"].values
     cells = (places.size, places.size, 2, len(ways.groups))
     mothers = (places.size, places.size, 2, len(parts.fertile))
-    results = apply(
+    coords = {**ways.coords(), **parts.fertile.variables("mother_age"), "sex": sexes}
+    coords |= dict.fromkeys(("country", "birthplace"), places.values)
+    count, above = above_one(survival)
+    count = count.transpose(..., *(dim for dim in _CELLS if dim in count.dims))
+    result = apply_together(
         kernels.project_world,
         [
             Input("stock", stock, _CELLS),
@@ -177,15 +181,12 @@ def project_world(
         parts.first,
         sexes.tolist().index(FEMALE),
         ways.width,
+        coords=coords,
+        keep=kept,
+        beside={"n_survival_above_one": count},
     )
-    result = xr.Dataset({str(array.name): array for array in results if array.name in kept})
-    coords = {**ways.coords(), **parts.fertile.coords("mother_age"), "sex": sexes}
-    coords |= dict.fromkeys(("country", "birthplace"), places.values)
-    result = result.assign_coords({name: c for name, c in coords.items() if along(name, c, result)})
-    count, above = above_one(survival)
-    count = count.transpose(..., *(dim for dim in _CELLS if dim in count.dims))
     warn_findings("project_world", [above])
-    return result.assign(n_survival_above_one=count)
+    return result
 
 
 def _of_others(destinations: xr.DataArray) -> xr.DataArray:

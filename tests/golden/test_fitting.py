@@ -59,34 +59,44 @@ def off(got, want):
     return float(abs(got - want).max())
 
 
-@pytest.mark.parametrize(
-    ("case", "table", "function"),
-    [
-        ("willekens", "willekens", "ipf2"),
-        ("willekens", "willekens", "cm2"),
-        ("uniform", "uniform", "ipf2"),
-        ("uniform", "uniform", "cm2"),
-        ("bigger3_tol1e-12", "bigger3", "ipf2"),
-        ("bigger4", "m44", "ipf2"),
-        ("bigger4", "m44", "cm2"),
-    ],
-)
-def test_two_margins(reference, case, table, function):
+#: Case, table and function of migest.
+OF_TWO_MARGINS = [
+    ("willekens", "willekens", "ipf2"),
+    ("willekens", "willekens", "cm2"),
+    ("uniform", "uniform", "ipf2"),
+    ("uniform", "uniform", "cm2"),
+    ("bigger3_tol1e-12", "bigger3", "ipf2"),
+    ("bigger4", "m44", "ipf2"),
+    ("bigger4", "m44", "cm2"),
+]
+
+
+def two_margins(reference, case, table, function):
+    """Ours by the margins of theirs, and theirs, as all below."""
     want = flows(values(reference)[case, function])
     margins = [want.sum("destination"), want.sum("origin")]
-    for margin in margins:
-        assert off(margin, margin.round()) < 1e-4
-    assert off(fitted(like(want, TABLES[table]), *margins), want) < CLOSE
+    return fitted(like(want, TABLES[table]), *margins), want
 
 
-def test_one_margin(reference):
-    want = flows(values(reference)["row_only", "ipf2"])
-    got = fitted(like(want, TABLES["willekens"]), want.sum("destination"))
+@pytest.mark.parametrize(("case", "table", "function"), OF_TWO_MARGINS)
+def test_two_margins(reference, case, table, function):
+    got, want = two_margins(reference, case, table, function)
+    for side in want.dims:
+        assert off(want.sum(side), want.sum(side).round()) < 1e-4
     assert off(got, want) < CLOSE
 
 
-@pytest.mark.parametrize("offset", ["", "_dis"])
-def test_tables_by_birthplace(reference, offset):
+def one_margin(reference):
+    want = flows(values(reference)["row_only", "ipf2"])
+    return fitted(like(want, TABLES["willekens"]), want.sum("destination")), want
+
+
+def test_one_margin(reference):
+    got, want = one_margin(reference)
+    assert off(got, want) < CLOSE
+
+
+def of_birthplaces(reference, offset):
     part = values(reference)[f"P1P2{offset}_tol1e-11", "ipf3"]
     want = array(part, "origin", "destination", "birthplace")
     distance = np.array([[1.0, 2, 3, 4], [2, 1, 5, 6], [3, 4, 1, 7], [4, 6, 7, 1]])
@@ -97,32 +107,43 @@ def test_tables_by_birthplace(reference, offset):
     )
     # Rows and columns of each birthplace; the seed has none, and serves all.
     got = fitted(seed, want.sum("destination").round(), want.sum("origin").round())
+    return got.transpose(*want.dims), want
+
+
+@pytest.mark.parametrize("offset", ["", "_dis"])
+def test_tables_by_birthplace(reference, offset):
+    got, want = of_birthplaces(reference, offset)
     assert off(got, want) < CLOSE
 
 
-def test_margins_of_all_types_together(reference):
-    for case, seeds, rows, columns in (
-        ("two_tables", [[[5, 2], [1, 7]], [[4, 5], [2, 9]]], [36.0, 40.0], [32.0, 44.0]),
-        (
-            "three_tables_ok",
-            [[[5, 2], [1, 7]], [[4, 5], [2, 9]], [[5, 3], [4, 1]]],
-            [300.0, 400.0],
-            [500.0, 200.0],
-        ),
-    ):
-        want = array(values(reference)[case, "cm3"], "origin", "destination", "type")
-        seed = want.copy(data=np.moveaxis(np.array(seeds, dtype=float), 0, -1))
-        leaving, coming = (
-            xr.DataArray(totals, dims=dim, coords={dim: want[dim]})
-            for dim, totals in (("origin", rows), ("destination", columns))
-        )
-        own = [want.sum(["destination", "type"]), want.sum(["origin", "type"])]
-        for margin, given in zip(own, (leaving, coming), strict=True):
-            assert off(margin, given) < 1e-3
-        assert off(fitted(seed, *own), want) < CLOSE
+#: Tables of types, and their totals of rows and columns.
+OF_TYPES = {
+    "two_tables": ([[[5, 2], [1, 7]], [[4, 5], [2, 9]]], [36.0, 40.0], [32.0, 44.0]),
+    "three_tables_ok": (
+        [[[5, 2], [1, 7]], [[4, 5], [2, 9]], [[5, 3], [4, 1]]],
+        [300.0, 400.0],
+        [500.0, 200.0],
+    ),
+}
 
 
-def test_blocks(reference):
+def all_types(reference, case):
+    want = array(values(reference)[case, "cm3"], "origin", "destination", "type")
+    seed = want.copy(data=np.moveaxis(np.array(OF_TYPES[case][0], dtype=float), 0, -1))
+    return fitted(seed, want.sum(["destination", "type"]), want.sum(["origin", "type"])), want
+
+
+@pytest.mark.parametrize("case", OF_TYPES)
+def test_margins_of_all_types_together(reference, case):
+    got, want = all_types(reference, case)
+    _, leaving, coming = OF_TYPES[case]
+    for totals, dim in ((leaving, "origin"), (coming, "destination")):
+        own = want.sum([other for other in want.dims if other != dim])
+        np.testing.assert_allclose(own, totals, rtol=0, atol=1e-3)
+    assert off(got, want) < CLOSE
+
+
+def by_blocks(reference):
     want = flows(values(reference)["doc", "ipf2_block"])
     groups = xr.DataArray(
         [[f"{i[0]}{j[0]}" for j in want["destination"].values] for i in want["origin"].values],
@@ -131,13 +152,11 @@ def test_blocks(reference):
     )
     blocks = want.groupby(groups.rename("block")).sum()
     seed = like(want, 1.0)
-    got = fitted(
-        seed, want.sum("destination"), want.sum("origin"), blocks, blocks={"block": groups}
-    )
-    assert off(got, want) < CLOSE
+    margins = want.sum("destination"), want.sum("origin"), blocks
+    return fitted(seed, *margins, blocks={"block": groups}), want
 
 
-def test_stripes(reference):
+def by_stripes(reference):
     want = flows(values(reference)["doc", "ipf2_stripe"])
     groups = xr.DataArray(
         [[f"{i}-{j[0]}" for j in want["destination"].values] for i in want["origin"].values],
@@ -145,42 +164,67 @@ def test_stripes(reference):
         coords=want.coords,
     )
     stripes = want.groupby(groups.rename("stripe")).sum()
-    got = fitted(like(want, 1.0), want.sum("destination"), stripes, blocks={"stripe": groups})
+    margins = want.sum("destination"), stripes
+    return fitted(like(want, 1.0), *margins, blocks={"stripe": groups}), want
+
+
+@pytest.mark.parametrize("pair", [by_blocks, by_stripes])
+def test_blocks_and_stripes(reference, pair):
+    got, want = pair(reference)
     assert off(got, want) < CLOSE
 
 
-def net_of(want, numbers):
+def net_of(want):
+    """Its net migration, of places in the order of origins."""
+    numbers = want.sum("origin").values - want.sum("destination").values
+    return balances(want, numbers)
+
+
+def balances(want, numbers):
     places = want["origin"].values
     return xr.DataArray(numbers, dims="country", coords={"country": places})
 
 
-@pytest.mark.parametrize("function", ["cm_net", "net_matrix_ipf", "entropy"])
-@pytest.mark.parametrize("table", ["m44", "m16"])
-@pytest.mark.parametrize("net", NETS)
-def test_net_migration_by_entropy(reference, net, table, function):
-    name = "net_matrix_entropy_INDEPENDENT_KL" if function == "entropy" else function
-    part = values(reference)[f"{net}_{table}", name]
-    want = flows(part)
+BY_ENTROPY = ["cm_net", "net_matrix_ipf", "net_matrix_entropy_INDEPENDENT_KL"]
+
+
+def by_entropy(reference, net, table, function):
+    want = flows(values(reference)[f"{net}_{table}", function])
     prior = like(want, TABLES[table])
     if function != "cm_net":
         prior = prior.where(prior["origin"] != prior["destination"], 0.0)
-    own = net_of(want, (want.sum("origin").values - want.sum("destination").values))
-    assert off(own, net_of(want, NETS[net])) < 1e-3
-    assert off(mp.flows_from_net(own, prior)["flows"], want) < CLOSE
+    return mp.flows_from_net(net_of(want), prior)["flows"], want
+
+
+@pytest.mark.parametrize("function", BY_ENTROPY)
+@pytest.mark.parametrize("table", ["m44", "m16"])
+@pytest.mark.parametrize("net", NETS)
+def test_net_migration_by_entropy(reference, net, table, function):
+    got, want = by_entropy(reference, net, table, function)
+    assert off(net_of(want), balances(want, NETS[net])) < 1e-3
+    assert off(got, want) < CLOSE
+
+
+def with_totals(reference):
+    """Each case of net migration and all movers: its name, ours and theirs."""
+    for (case, function), part in values(reference).items():
+        if function == "cm_net_tot":
+            want = flows(part)
+            table = next(name for name in case.split("_") if name in TABLES)
+            prior = like(want, TABLES[table])
+            got = mp.flows_from_net(net_of(want), prior, total=float(want.sum()))["flows"]
+            yield case, got, want
 
 
 def test_net_migration_and_total(reference):
-    for (case, function), part in values(reference).items():
-        if function != "cm_net_tot":
-            continue
-        net, table = [name for name in case.split("_") if name in (*NETS, *TABLES)]
-        want = flows(part)
-        own = net_of(want, want.sum("origin").values - want.sum("destination").values)
-        movers = float(want.sum())
-        assert off(own, net_of(want, NETS[net])) < 1e-3
-        assert abs(movers - (200.0 if case.endswith("200") else 600.0)) < 1e-3
-        got = mp.flows_from_net(own, like(want, TABLES[table]), total=movers)["flows"]
+    tested = 0
+    for case, got, want in with_totals(reference):
+        net = next(name for name in case.split("_") if name in NETS)
+        assert off(net_of(want), balances(want, NETS[net])) < 1e-3
+        assert abs(float(want.sum()) - (200.0 if case.endswith("200") else 600.0)) < 1e-3
         assert off(got, want) < CLOSE, case
+        tested += 1
+    assert tested == 5
 
 
 @pytest.mark.parametrize("table", ["m44", "m16"])
@@ -188,7 +232,7 @@ def test_net_migration_and_total(reference):
 def test_fewest_movers_and_least_change(reference, net, table):
     parts = values(reference)
     lowest = flows(parts[f"{net}_{table}", "net_matrix_lp"])
-    given = net_of(lowest, NETS[net])
+    given = balances(lowest, NETS[net])
     prior = like(lowest, TABLES[table])
     prior = prior.where(prior["origin"] != prior["destination"], 0.0)
     few = mp.flows_from_net(given, prior, method="fewest-movers")["flows"]

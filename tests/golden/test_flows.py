@@ -10,7 +10,7 @@ Where migest goes another way, what is done here instead is tested below:
 - with a seed that lets nobody stay it returns flows that miss the totals: an error here;
 - it turns flows into probabilities where margins disagree, and goes on where deaths by account
   cannot be had: an error here;
-- it adds what natives abroad changed to differences of stocks on the diagonal: that is no flow.
+- it can put the change of natives at home on the diagonal of differences: that is no flow.
 """
 
 import numpy as np
@@ -106,39 +106,48 @@ def matrix(rows, value, names=("orig", "dest")):
     return table(rows, value, "origin", "destination", names=names)
 
 
-def test_all_accounts_of_migest(reference):
-    rows = pd.read_csv(reference / "migest/ffs_demo_od.csv")
+def solved(folder):
+    """Each case that has a solution, what is estimated, and the flows of migest."""
+    rows = pd.read_csv(folder / "migest/ffs_demo_od.csv")
     wanted = {name: matrix(part, "flow_tight") for name, part in rows.groupby("case")}
+    for case in cases(folder):
+        if case["status"] == "ok" and not case["prob_fallback"] and not case["rng_dependent"]:
+            yield case, estimate(folder, case), wanted[case["case"]]
+
+
+def test_all_accounts_of_migest(reference):
     tested = 0
-    for case in cases(reference):
-        if case["status"] != "ok" or case["prob_fallback"] or case["rng_dependent"]:
-            continue
-        got = estimate(reference, case)["flows"].sum("birthplace")
-        off = float(abs(got - wanted[case["case"]]).max())
+    for case, got, want in solved(reference):
+        off = float(abs(got["flows"].sum("birthplace") - want).max())
         assert off < TIGHT, (case, off)
         tested += 1
     assert tested == 244
 
 
-def test_flows_by_birthplace_and_stayers(reference):
-    rows = pd.read_csv(reference / "migest/ffs_demo_full_array.csv")
-    of = {case["case"]: case for case in cases(reference)}
+def by_birthplace(folder):
+    """Flows and stayers of each case in one table: ours, and those of migest."""
+    rows = pd.read_csv(folder / "migest/ffs_demo_full_array.csv")
+    of = {case["case"]: case for case in cases(folder)}
     with_stayers = ("origin", "destination", "birthplace")
+    home = xr.DataArray(np.eye(4), dims=("origin", "destination"))
     for name, part in rows.groupby("case"):
-        names = ("orig", "dest", "pob")
-        want = table(part, "flow_tight", *with_stayers, names=names)
-        got = estimate(reference, of[name])
+        got = estimate(folder, of[name])
         staying = got["stayers"].rename(country="origin")
-        home = xr.DataArray(np.eye(4), dims=("origin", "destination"))
-        assert float(abs(got["flows"] + staying * home - want).max()) < TIGHT, name
+        ours = (got["flows"] + staying * home).transpose(*with_stayers)
+        yield name, ours, table(part, "flow_tight", *with_stayers, names=("orig", "dest", "pob"))
 
 
-def test_the_whole_account(reference):
-    """Births, deaths and the outside, as migest has them but for the two swaps above."""
-    rows = pd.read_csv(reference / "migest/ffs_demo_account.csv")
-    of = {case["case"]: case for case in cases(reference)}
+def test_flows_by_birthplace_and_stayers(reference):
+    for name, got, want in by_birthplace(reference):
+        assert float(abs(got - want).max()) < TIGHT, name
+
+
+def accounts(folder):
+    """Births, deaths and the outside of each case: ours, and migest's but for the two swaps."""
+    rows = pd.read_csv(folder / "migest/ffs_demo_account.csv")
+    of = {case["case"]: case for case in cases(folder)}
     for name, part in rows.groupby("case"):
-        got = estimate(reference, of[name])
+        got = estimate(folder, of[name])
         swapped = of[name]["match_birthplace_tot_method"] != "rescale"
         to, came = ("from_outside", "to_outside") if swapped else ("to_outside", "from_outside")
         for variable, side, label, other in (
@@ -150,8 +159,13 @@ def test_the_whole_account(reference):
             some = part[(part[side] == label) & part[other].isin(PLACES)]
             names = ("birth", other) if variable == "births" else (other, "birth")
             want = table(some, "value", "country", "birthplace", names=names)
-            # The account is of the fit that migest stops at 1e-3.
-            assert float(abs(got[variable] - want).max()) < 2e-3, (name, variable)
+            yield (name, variable), got[variable].transpose(*want.dims), want
+
+
+def test_the_whole_account(reference):
+    """The account is of the fit that migest stops at 1e-3."""
+    for name, got, want in accounts(reference):
+        assert float(abs(got - want).max()) < 2e-3, name
 
 
 def test_prior_is_read(reference):
@@ -184,12 +198,12 @@ def test_margins_that_disagree_are_an_error(reference):
     assert tested == 44
 
 
-def test_differences_and_rates(reference):
-    rows = pd.read_csv(reference / "migest/ffs_diff_rates.csv")
-    tested = 0
+def without_accounts(folder):
+    """Differences and rates of each example: ours, and those of migest."""
+    rows = pd.read_csv(folder / "migest/ffs_diff_rates.csv")
     for (example, name), part in rows.groupby(["example", "method"]):
         file = "ffs_diff_rates_doc_inputs.csv" if example == "doc" else "ffs_demo_inputs.csv"
-        given = inputs(reference, example, file)
+        given = inputs(folder, example, file)
         start, end = given["start"], given["end"]
         method = {
             "zero": "drop-negatives",
@@ -202,6 +216,12 @@ def test_differences_and_rates(reference):
         got = mp.flows_from_stocks(start, end, method=method, **more)["flows"]
         want = matrix(part, "flow")
         want = want.where(want["origin"] != want["destination"], 0.0)  # natives are no flow
-        assert float(abs(got - want).max()) < 1e-9, (example, method)
+        yield (example, name), got.transpose(*want.dims), want
+
+
+def test_differences_and_rates(reference):
+    tested = 0
+    for name, got, want in without_accounts(reference):
+        assert float(abs(got - want).max()) < 1e-9, name
         tested += 1
     assert tested == 42

@@ -108,7 +108,7 @@ def years_lived_by_the_dying(mx, groups, sex, a0, rule):
 
 
 def life_table(mx, groups, sex="female", a0="coale-demeny", ax="greville", radix=1.0):
-    """Columns ax qx lx dx Lx Tx ex, and the counts of suspicious groups."""
+    """Columns mx ax qx lx dx Lx Tx ex, and the counts of suspicious groups."""
     mx = np.asarray(mx, dtype=float)
     n = np.array([high - low for low, high in groups])
     a = ax if not isinstance(ax, str) else years_lived_by_the_dying(mx, groups, sex, a0, ax)
@@ -126,6 +126,7 @@ def life_table(mx, groups, sex="female", a0="coale-demeny", ax="greville", radix
     Lx = np.append(n[:-1] * after[:-1] + a[:-1] * dx[:-1], lx[-1] / mx[-1])
     Tx = np.array([Lx[i:].sum() for i in range(len(groups))])
     return {
+        "mx": mx,
         "ax": a,
         "qx": q,
         "lx": lx,

@@ -13,7 +13,7 @@ from migproj._kernels import lifetable as kernels
 ABRIDGED = [0, 1, *range(5, 90, 5)]
 SINGLE = list(range(0, 12))
 FROM_15 = [15, 20, 30, 40, 45, 60]
-FLOATS = ("ax", "qx", "lx", "dx", "Lx", "Tx", "ex")
+FLOATS = ("mx", "ax", "qx", "lx", "dx", "Lx", "Tx", "ex")
 COUNTS = ("n_qx_above_one", "n_mx_zero", "n_mx_high")
 
 

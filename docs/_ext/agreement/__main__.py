@@ -18,6 +18,8 @@ MEASURES = (
     printed.world,
     engines.projections,
     migest.estimates,
+    migest.flows,
+    migest.fits,
     migest.indices,
     demotools.life_tables,
     demotools.age_groups,

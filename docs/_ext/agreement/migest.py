@@ -10,6 +10,8 @@ import pandas as pd
 import xarray as xr
 from tests import test_intensity as intensity
 from tests import test_rogerscastro as curves
+from tests.golden import test_fitting as fitting
+from tests.golden import test_flows as stocks
 from tests.golden import test_residuals as residuals
 
 import migproj as mp
@@ -116,18 +118,112 @@ def _manila(folder: Path) -> Row:
     return relative("migest", "net_sr, Manila with net_children", "net_migration", *pairs)
 
 
+def flows(folder: Path) -> Iterator[Row]:
+    """Flows from stocks."""
+    part, function = "migest", "flows_from_stocks"
+    # The pairs of each case, its examples and options: a case is over its own largest figure.
+    solved = list(stocks.solved(folder))
+    for system, theirs in (("closed", "rescale"), ("open", "open-dr"), ("open-crossed", "open")):
+        pairs = [
+            (got["flows"].sum("birthplace"), want)
+            for case, got, want in solved
+            if case["match_birthplace_tot_method"] == theirs
+        ]
+        name = f"ffs_demo, {theirs} (ours: {system}): {len(pairs)} cases"
+        yield relative(part, name, function, *pairs)
+    pairs = [(got, want) for _, got, want in stocks.by_birthplace(folder)]
+    name = f"ffs_demo, flows and stayers by birthplace: {len(pairs)} cases"
+    yield relative(part, name, function, *pairs)
+    accounts = list(stocks.accounts(folder))
+    cases = len({case for (case, _), _, _ in accounts})
+    for variables, named in (
+        (("births", "deaths"), "births and deaths"),
+        (("to_outside", "from_outside"), "to and from the outside"),
+    ):
+        pairs = [(got, want) for (_, name), got, want in accounts if name in variables]
+        pairs = [pair for pair in pairs if pair[1].any()]  # a closed system has no outside
+        yield relative(part, f"ffs_demo, accounts of {cases} cases: {named}", function, *pairs)
+    others = list(stocks.without_accounts(folder))
+    for theirs, names in (
+        ("ffs_diff", ("zero", "return", "zero+native", "return+native")),
+        ("ffs_rates", ("dennett", "rogers-von-rabenau")),
+    ):
+        pairs = [(got, want) for (_, name), got, want in others if name in names]
+        yield relative(part, f"{theirs}: {len(pairs)} cases", function, *pairs)
+
+
+def fits(folder: Path) -> Iterator[Row]:
+    """Margins, blocks and net migration."""
+    part, function = "migest", "fit_margins"
+    for name in ("ipf2", "cm2"):
+        pairs = [fitting.two_margins(folder, *c) for c in fitting.OF_TWO_MARGINS if c[2] == name]
+        if name == "ipf2":
+            pairs.append(fitting.one_margin(folder))
+        yield relative(part, f"{name}: {len(pairs)} tables", function, *pairs)
+    pairs = [fitting.of_birthplaces(folder, offset) for offset in ("", "_dis")]
+    yield relative(part, f"ipf3: {len(pairs)} tables by birthplace", function, *pairs)
+    pairs = [fitting.all_types(folder, case) for case in fitting.OF_TYPES]
+    yield relative(part, f"cm3: {len(pairs)} tables of types", function, *pairs)
+    yield relative(part, "ipf2_block", function, fitting.by_blocks(folder))
+    yield relative(part, "ipf2_stripe", function, fitting.by_stripes(folder))
+    function = "flows_from_net"
+    for theirs in fitting.BY_ENTROPY:
+        pairs = [
+            fitting.by_entropy(folder, net, table, theirs)
+            for net in fitting.NETS
+            for table in ("m44", "m16")
+        ]
+        name = "net_matrix_entropy, solved independently" if "entropy" in theirs else theirs
+        yield relative(part, f"{name}: {len(pairs)} tables", function, *pairs)
+    pairs = [(got, want) for _, got, want in fitting.with_totals(folder)]
+    yield relative(part, f"cm_net_tot: {len(pairs)} tables", function, *pairs)
+
+
 def indices(folder: Path) -> Iterator[Row]:
-    """Indices of flows, and model schedules."""
-    part = "migest"
-    _, flows, people, theirs = intensity.korea(folder / "migest")
-    ours = mp.indicators.flow_indices(flows, people)
+    """Totals and indices of flows, and model schedules."""
+    part, here = "migest", folder / "migest"
+    places = pd.read_csv(here / "sum_region_4x4.csv").set_index("region")
+    pair = dict.fromkeys(("origin", "destination"), places.index.to_numpy())
+    ours = mp.indicators.flow_totals(xr.DataArray(fitting.TABLES["m44"], pair))
+    names = {
+        "out_mig": "out_migrants",
+        "in_mig": "in_migrants",
+        "turn": "turnover",
+        "net": "net_migration",
+    }
+    pairs = [(ours[name], places[column]) for column, name in names.items()]
+    yield relative(part, "sum_region, four places", "indicators.flow_totals", *pairs)
+    _, moves, people, theirs = intensity.korea(here)
+    ours = mp.indicators.flow_indices(moves, people)
+    function = "indicators.flow_indices"
     pairs = [
         (units * ours[name], theirs.loc[fn, measure].sort_index())
-        for name, fn, measure, units in intensity.OF_MIGEST[:8]
+        for name, fn, measure, units in intensity.OF_MIGEST
     ]
-    yield relative(
-        part, "index_*, eight indices of Korea 2012-20", "indicators.flow_indices", *pairs
-    )
+    name = f"index_intensity, _connectivity, _impact: {len(pairs)} indices of Korea 2012-20"
+    yield relative(part, name, function, *pairs)
+    pairs = [(got, want) for _, got, want in intensity.of_four_places(here)]
+    name = f"index_connectivity: {len(pairs)} indices of four places"
+    yield relative(part, name, function, *pairs)
+    name = "index_impact: preference and velocity, summed over streams"
+    yield relative(part, name, "indicators.stream_indices", *intensity.of_streams(here))
+    found = list(intensity.of_distance(here))
+    for names, named in (
+        (("mean_distance", "distance_decay"), "mean and decay"),
+        (("median_distance",), "median"),
+    ):
+        pairs = [(got, want) for name, got, want in found if name in names]
+        yield relative(
+            part, f"index_distance: {named}, two distances", "indicators.distance_indices", *pairs
+        )
+    _, ours, theirs = intensity.profiles(here)
+    pairs = [(units * ours[name], theirs[column]) for name, column, units in intensity.OF_PROFILES]
+    name = "index_age: gross migraproduction, peak, steepest rise and fall"
+    yield relative(part, name, "indicators.age_profile", *pairs)
+    ours, theirs = intensity.schedule_profiles(here)
+    pairs = [(ours[name], theirs[column]) for name, column in intensity.OF_SCHEDULES.items()]
+    name = f"index_age_rc: {len(pairs)} indices of 13 curves"
+    yield relative(part, name, "indicators.schedule_profile", *pairs)
     sets, shapes = (
         curves.read(folder / "migest" / name, ("schedule_abb", "sex"), label, value)
         for name, label, value in (

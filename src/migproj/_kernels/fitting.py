@@ -8,6 +8,10 @@ import numpy as np
 
 from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
 
+# Why a total is not met.
+NOBODY = 1  # no cell of the table can have any of it
+UNFITTED = 2  # not in so many rounds
+
 # What is nearest to a prior.
 ENTROPY = 0  # the least sum of y ln(y / m) - y + m
 LEAST_CHANGE = 1  # the least sum of (y - m)^2 / m
@@ -30,7 +34,7 @@ def fit(
     fitted: FloatArray,  # outputs (rows, cells)
     iterations: IntArray,  # (rows)
     error: FloatArray,
-    fault: IntArray,  # whether a total is not met
+    fault: IntArray,  # codes above, or 0
     place: IntArray,  # the total with the largest error
     out_row: IntArray,
     total_of: IntArray,  # (margins, cells): the total that a cell is in
@@ -59,10 +63,10 @@ def fit(
             for x in range(cells):
                 fitted[o, x] = math.nan
             continue
+        never = False
         for times in range(limit + 1):
             worst = 0.0
             at = 0
-            never = False
             for m in range(total_of.shape[0]):
                 for k in range(first[m], first[m + 1]):
                     sums[k] = 0.0
@@ -90,7 +94,7 @@ def fit(
             if never or worst <= tolerance * largest:
                 break
         if error[o] > tolerance * largest:
-            fault[o] = 1
+            fault[o] = NOBODY if never else UNFITTED
             for x in range(cells):
                 fitted[o, x] = math.nan
 

@@ -84,10 +84,10 @@ def penalised(
             criterion[o] = math.nan
             continue
         best = penalty[penalty_row[b], 0]
+        at = 0
         if choice > 0:
             price = 2.0 if choice == 1 else math.log(groups)
             least = math.inf
-            at = 0
             for k in range(trial.size):
                 value = _fit(
                     y, offsets, 10.0 ** trial[k], price, log, mu, matrix, information, right, work
@@ -118,6 +118,10 @@ def penalised(
             best = 10.0 ** (0.5 * (low + high))
         price = math.log(groups) if choice == 2 else 2.0
         criterion[o] = _fit(y, offsets, best, price, log, mu, matrix, information, right, work)
+        if choice > 0 and not criterion[o] < math.inf:
+            # Between the trials none was found, as where few people meet a large penalty.
+            best = 10.0 ** trial[at]
+            criterion[o] = _fit(y, offsets, best, price, log, mu, matrix, information, right, work)
         chosen[o] = best
         for i in range(ages):
             out[o, i] = math.exp(log[i]) if criterion[o] < math.inf else math.nan

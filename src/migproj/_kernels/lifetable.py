@@ -171,7 +171,8 @@ def life_table(
     ax_in_row: IntArray,
     infant: FloatArray,  # (rows): q0, read where it is given
     infant_row: IntArray,
-    ax: FloatArray,  # outputs (rows, ages)
+    mx_used: FloatArray,  # outputs (rows, ages)
+    ax: FloatArray,
     qx: FloatArray,
     lx: FloatArray,
     dx: FloatArray,
@@ -215,6 +216,7 @@ def life_table(
                 zero += 1
             elif m > 2.0:
                 high += 1
+            mx_used[o, i] = m
             lx[o, i] = survivors
             if i == last:
                 ax[o, i] = 1.0 / m

@@ -308,8 +308,15 @@ def _send(
     arrivals: FloatArray,
     target: int,
 ) -> None:
-    """A share of the emigrants arrives. Unknown emigrants do not where the share is 0."""
-    if share != 0.0:
+    """A share of the emigrants arrives. Unknown emigrants do not where the share is 0.
+
+    Nor is a share read that nobody has, for it is unknown where nobody was seen to leave.
+    """
+    if math.isnan(share):
+        for k in range(uintp(count)):
+            if emigrants[uintp(source) + uintp(k)] != 0.0:
+                arrivals[uintp(target) + uintp(k)] = math.nan
+    elif share != 0.0:
         for k in range(uintp(count)):
             arrivals[uintp(target) + uintp(k)] += share * emigrants[uintp(source) + uintp(k)]
 
@@ -326,7 +333,7 @@ def _send_of_four(
     arrivals: FloatArray,
     target: int,
 ) -> None:
-    """The same for four origins and four destinations at once, with no share that is 0."""
+    """The same for four origins and destinations at once, with no share that is 0 or unknown."""
     i = uintp(at)
     w = uintp(width)
     one = uintp(1)
@@ -378,14 +385,14 @@ def _allot(
     whole = countries - countries % 4
     for b in range(countries):
         of = at + (b * countries * countries if many else 0)
-        for c in range(0, countries, 4):
-            for d in range(0, countries, 4):
+        for d in range(0, countries, 4):  # what arrives there stays in the nearest cache
+            for c in range(0, countries, 4):
                 shares = of + c * countries + d
                 zeros = c == whole or d == whole
                 for i in range(16):
                     if zeros:
                         break
-                    zeros = destinations[shares + i // 4 * countries + i % 4] == 0.0
+                    zeros = not destinations[shares + i // 4 * countries + i % 4] > 0.0
                 source = out + c * stride + b * cells
                 target = to + d * stride + b * cells
                 if not zeros:
@@ -563,7 +570,7 @@ def project_world(
                     of = pd + (c * countries * countries if many else 0) + c * countries
                     for d in range(countries):
                         share = destinations_[of + d]
-                        if share != 0.0:
+                        if share != 0.0 and left != 0.0:
                             at = (d * countries + c) * cells + sex * ages
                             arrivals_[came + at] = share * left
                             stock_[new + at] += share * left

@@ -253,6 +253,9 @@ def slices(
         else:
             _slopes(x, y, work, count, int(curve == CUBIC_ENDS), slope)
             _filter(x, y, count, slope)
+        # People beyond a bound are those beyond a knot, and of its group those nearest to it: a
+        # slice of a group is a difference of the latter, and 0 where the group is empty.
+        older_at = 0
         older = 0.0
         j = 0
         for k in range(at_knot.size):
@@ -271,10 +274,11 @@ def slices(
             h = x[j + 1] - x[j]
             p = (beyond - x[j]) / h
             rest = 1.0 - p
-            people = rest * rest * ((1.0 + 2.0 * p) * y[j] + p * h * slope[j])
-            people += p * p * ((1.0 + 2.0 * rest) * y[j + 1] - rest * h * slope[j + 1])
-            out[out_row[b], g] = people - older
-            older = people
+            near = p * p * (1.0 + 2.0 * rest) * (y[j + 1] - y[j])
+            near += p * rest * h * (rest * slope[j] - p * slope[j + 1])
+            out[out_row[b], g] = (y[j] - y[older_at]) + (near - older)
+            older_at = j
+            older = near
         for k in range(counts.shape[1] - groups):
             out[out_row[b], at_knot.size + k] = counts[rc, groups + k]
 

@@ -78,6 +78,13 @@ def run(
     killed does the others. Random numbers follow from seed, input and labels
     (:func:`migproj.ensemble.draws`), so that neither chunks nor workers nor restarts change
     them.
+
+    Examples
+    --------
+    >>> import migproj as mp
+    >>> finished = mp.batch.run("job.toml")  # doctest: +SKIP
+    >>> finished.chunks, finished.before  # doctest: +SKIP
+    (24, 0)
     """
     if workers is not None and scheduler is not None:
         raise SchemaError("expected workers or scheduler, got both: a scheduler has its workers")

@@ -40,7 +40,7 @@ _NUMBERS: Final = frozenset({"AGE", "CHBORN", "CHSURV"})
 _ALWAYS_UNKNOWN: Final = {"AGE": (999,), "SEX": (9,)}
 
 _WORD: Final = r"(unknown|missing|not reported|not stated|no response|illegible|suppressed)"
-_UNKNOWN: Final = re.compile(rf"(response )?{_WORD}((/|, | or ){_WORD})*", re.IGNORECASE)
+_UNKNOWN: Final = re.compile(rf"(response )?{_WORD}((\s*/\s*|, | or ){_WORD})*", re.IGNORECASE)
 _NOT_ASKED: Final = re.compile(r"NIU\b.*|not in universe", re.IGNORECASE)
 _LEADING: Final = re.compile(r"\s*(\d+)")
 _NONE: Final = re.compile(r"(no|none|less than)\b", re.IGNORECASE)
@@ -190,6 +190,8 @@ def _codes(variable: str, labels: dict[int | str, str]) -> dict[int | str, Any]:
         elif variable in _NUMBERS:
             number = _LEADING.match(label)
             meanings[code] = int(number[1]) if number else 0 if _NONE.match(label) else code
+        elif label == str(code):  # years
+            meanings[code] = code
         else:
             meanings[code] = label.lower() if variable == "SEX" else label
     return meanings

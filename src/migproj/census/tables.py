@@ -80,14 +80,14 @@ def round(
         Birthplaces such as "not stated" that are shared out over all others, or over those named
         for each. Default: they are kept as labels.
     coverage : float or DataArray (...), optional
-        True over enumerated persons, as in :func:`correct_coverage`.
+        True over enumerated persons, as in :func:`~migproj.correct_coverage`.
     time : int, float, str or date, optional
         When the census was, if no column ``time`` or ``date`` says.
     date : int, float, str or date, optional
         A common date to which the round is moved.
     growth : float or DataArray (...), optional
         Growth rate (1/year) for that. Without it the table has two rounds or more along
-        ``time``, and :func:`interpolate_rounds` finds the counts between them.
+        ``time``, and :func:`~migproj.interpolate_rounds` finds the counts between them.
 
     Returns
     -------

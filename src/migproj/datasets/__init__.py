@@ -25,6 +25,11 @@ _INSTANTS: Final = ("time", "period")
 def names() -> list[str]:
     """Names of the datasets.
 
+    Returns
+    -------
+    list of str
+        In alphabetical order, for :func:`load`.
+
     Examples
     --------
     >>> import migproj as mp
@@ -36,6 +41,11 @@ def names() -> list[str]:
 
 def titles() -> dict[str, str]:
     """Name and title of every dataset.
+
+    Returns
+    -------
+    dict of str to str
+        Titles by name, in the order of :func:`names`.
 
     Examples
     --------

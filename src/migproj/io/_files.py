@@ -50,8 +50,8 @@ _COLUMNS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
     ("read_tidy", frozenset({"variable", "value", "units"})),
 )
 _WORKBOOK: Final = (
-    ("read_migrant_stock_by_origin", "location code of origin"),
-    ("read_migrant_stock_by_age", "location code"),
+    ("read_migrant_stock_by_origin", {"location code of origin"}),
+    ("read_migrant_stock_by_age", {"year", "location code"}),
 )
 
 
@@ -116,7 +116,7 @@ def reader_of(path: Path) -> str | None:
         return "read_hmd"
     if path.suffix == ".xlsx":
         texts = {text.strip().lower() for text in _texts_of_workbook(path)}
-        return next((reader for reader, mark in _WORKBOOK if mark in texts), None)
+        return next((reader for reader, marks in _WORKBOOK if marks <= texts), None)
     return None
 
 
@@ -136,11 +136,12 @@ def _texts_of_workbook(path: Path) -> Iterator[str]:
 def wrong_file(path: Path, reader: str, expected: str, got: str) -> SchemaError:
     """The error for a file of another layout; it names the reader of that layout."""
     other = reader_of(path)
-    hint = (
-        f"; this is a file for mp.io.{other}"
-        if other not in (None, reader)
-        else "; it is of no layout that migproj.io reads"
-    )
+    if other not in (None, reader):
+        hint = f"; this is a file for mp.io.{other}"
+    elif any(r"\TIME_PERIOD" in name or r"\time" in name for name in columns_of(path)):
+        hint = "; this is Eurostat's TSV: download the table as SDMX-CSV"
+    else:
+        hint = "; it is of no layout that migproj.io reads"
     return SchemaError(f"{path.name}: mp.io.{reader} expected {expected}, got {got}{hint}")
 
 

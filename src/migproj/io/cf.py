@@ -38,7 +38,7 @@ def write_netcdf(table: xr.Dataset | xr.DataArray, path: PathLike) -> Path:
     -------
     pathlib.Path
         The file, to be read with ``xarray.open_dataset(path)``. Variables have ``units`` and
-        ``long_name`` (their own, else those of :data:`migproj.conventions.VARIABLES`), so have
+        ``long_name`` (their own, else those of ``migproj.conventions.VARIABLES``), so have
         the dims and the widths of groups; decimal years say so in a ``comment``; dates are days
         since 1900 with their ``calendar``; numbers are compressed.
 

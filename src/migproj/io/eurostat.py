@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ import xarray as xr
 
 from migproj.ages import age_coords
 from migproj.conventions import FEMALE, MALE
-from migproj.errors import SchemaError
+from migproj.errors import DataQualityWarning, SchemaError
 from migproj.io._cubes import check_found, check_rows, cubes, described, grid_of_labels, wanted
 from migproj.io._files import PathLike, chunks, coded, first, numbers, whole
 
@@ -76,6 +77,16 @@ def read_eurostat_stock(
         persons, a cell is no number, a row comes twice, a code is unknown, or something asked
         for is not in it.
 
+    Warns
+    -----
+    DataQualityWarning
+        If some tables have a wider group (85 and over) in place of the finer ones that others
+        have: these are NaN there.
+
+    References
+    ----------
+    Eurostat, *Population on 1 January by age group, sex and country of birth*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile
@@ -107,7 +118,8 @@ OBS_VALUE,OBS_FLAG,CONF_STATUS
     labels = frame["age"].map({code: _age(code, file) for code in frame["age"].unique()})
     grid = list(ages or grid_of_labels(list(labels.dropna().unique()), file.name))
     check_found("ages", grid, list(labels.dropna().unique()), file.name)
-    known = frame.assign(age=labels)[labels.isin(grid)]
+    printed = frame.assign(age=labels)
+    known = printed[labels.isin(grid)]
     dims = {dim: key for dim, key in zip(_DIMS, _KEYS, strict=True) if dim != "sex" or not total}
     dims["time"] = "time"
     order: dict[str, Sequence[Any]] = {
@@ -115,6 +127,8 @@ OBS_VALUE,OBS_FLAG,CONF_STATUS
     }
     order |= {"time": sorted(frame["time"].unique()), "age": grid}
     stock = _stock(known, dims, order, file).assign_coords(age_coords(grid))
+    if ages is None:
+        _warn_of_wider(stock["stock"], printed[~labels.isin(grid) & ~unknown], dims, file)
     if unknown.any():
         ageless = {dim: key for dim, key in dims.items() if dim != "age"}
         counts = _stock(frame[unknown], ageless, order, file)["stock"]
@@ -138,7 +152,10 @@ def _read(
         other = part["unit"] != "NR"
         if other.any():
             units = first(part["unit"][other].unique())
-            raise SchemaError(f"{file.name}: column 'unit': expected NR (persons), got {units}")
+            raise SchemaError(
+                f"{file.name}: column 'unit': expected NR (persons), got {units}; of persons, take "
+                "the table with codes, not with labels in their place"
+            )
         part["sex"] = coded(part["sex"], _SEXES, file.name, ignored=["UNK"])
         part["year"] = whole(part["TIME_PERIOD"], file.name)
         if not aggregates:
@@ -179,6 +196,37 @@ def _age(code: str, file: Path) -> str | None:
     if found["below"]:
         return "0" if found["below"] == "1" else f"0-{int(found['below']) - 1}"
     return f"{found['over']}+" if found["over"] else found["group"]
+
+
+def _warn_of_wider(
+    stock: xr.DataArray, left_out: pd.DataFrame, dims: Mapping[str, str], file: Path
+) -> None:
+    """Tell of tables that have a group left out where all of its finer ones are missing."""
+    lower = stock["age"].values
+    upper = lower + stock["age_width"].values
+    rows = left_out[left_out["OBS_VALUE"].notna()]
+    tables = [dim for dim in dims if dim != "age"]
+    found: set[tuple[Any, ...]] = set()
+    groups = []
+    for label, part in rows.groupby("age", sort=False):
+        coords = age_coords([str(label)])
+        low, width = float(coords["age"].values[0]), float(coords["age_width"].values[0])
+        finer = (lower >= low) & (upper <= low + width)
+        lacking = stock.isel(age=finer).isnull().all("age") & finer.any()
+        at = tuple(stock.indexes[dim].get_indexer(part[dims[dim]]) for dim in tables)
+        missing = part[lacking.transpose(*tables).values[at]]
+        if len(missing):
+            groups.append(str(label))
+            found |= set(missing[[dims[dim] for dim in tables]].itertuples(index=False, name=None))
+    if found:
+        cells = ", ".join(f"{d}={v}" for d, v in zip(tables, min(found), strict=True))
+        warnings.warn(
+            f"{file.name}: {len(found)} table(s) have figures of {first(groups)}, which are left "
+            "out, in place of finer groups that others have and that are NaN there; the first: "
+            f"{cells}; name groups that all of them have with ages=",
+            DataQualityWarning,
+            stacklevel=3,
+        )
 
 
 def _stock(

@@ -76,7 +76,8 @@ def read_hmd(
         (period, sex, age); ``births`` (period, sex); or the life table's ``mx``, ``qx``, ``ax``,
         ``lx``, ``dx``, ``Lx``, ``Tx``, ``ex`` (period, age), of 100,000 births, with the scalar
         coordinate ``sex`` in tables of women or of men. ``period`` is the first year of
-        ``1950-1954`` with ``period_width`` 5. Cells ``.`` are NaN; ``110+`` is open-ended.
+        ``1950-1954`` with ``period_width`` 5. Cells ``.`` are NaN; ``110+`` is open-ended, and so
+        is ``110`` where the plus sign was lost on the way: the database has no one year 110.
         ``attrs["title"]`` is the file's title with its date.
 
     Raises
@@ -84,6 +85,12 @@ def read_hmd(
     SchemaError
         If the file has another layout (the message names its reader), is of cohorts or Lexis
         triangles, a cell is no number, a row comes twice or is missing.
+
+    References
+    ----------
+    Human Mortality Database (Max Planck Institute for Demographic Research, University of
+    California, Berkeley, and French Institute for Demographic Studies); Wilmoth et al. (2021),
+    *Methods Protocol for the Human Mortality Database*, v6.
 
     Examples
     --------
@@ -164,6 +171,8 @@ def _text(file: Path) -> _Text:
             f"{len(uneven)} of {len(rows)} rows: rows {first(uneven)}"
         )
     frame = pd.DataFrame(list(rows.values()), index=list(rows), columns=names, dtype="str")
+    if "Age" in frame:
+        frame["Age"] = frame["Age"].replace({"110": "110+"})
     check_rows(frame, file.name)
     return _Text(file.name, title, frame)
 

@@ -74,6 +74,11 @@ def read_migrant_stock_by_age(
     ImportError
         Without openpyxl.
 
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2020),
+    *International Migrant Stock*.
+
     Examples
     --------
     >>> import migproj as mp, openpyxl, pathlib, tempfile
@@ -154,6 +159,11 @@ def read_migrant_stock_by_origin(
         As for :func:`read_migrant_stock_by_age`.
     ImportError
         Without openpyxl.
+
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2020, 2024),
+    *International Migrant Stock*.
 
     Examples
     --------

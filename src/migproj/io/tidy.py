@@ -54,7 +54,7 @@ def tidy(table: xr.Dataset | xr.DataArray, *, missing: str = "keep") -> pd.DataF
     -------
     pandas.DataFrame
         Columns: ``variable``; each dim and each scalar coordinate that is a dim of
-        :data:`migproj.conventions.DIMS`; ``age_group`` with the printed group beside ``age`` (and
+        ``migproj.conventions.DIMS``; ``age_group`` with the printed group beside ``age`` (and
         likewise for other dims of ages); ``period_width``; ``value``; ``units``. Dims that a
         variable lacks are blank in its rows.
 

@@ -101,6 +101,11 @@ def read_wpp_population(
         If the file has another layout (the message names its reader), a cell is no number, a row
         comes twice or is missing, or something asked for is not in it.
 
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile
@@ -172,6 +177,11 @@ def read_wpp_life_table(
     SchemaError
         As for :func:`read_wpp_population`.
 
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile
@@ -235,6 +245,11 @@ def read_wpp_fertility(
     SchemaError
         As for :func:`read_wpp_population`.
 
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile
@@ -285,11 +300,19 @@ def read_wpp_indicators(
         ``net_migration``, persons per period: a calendar year, or five years from 1 July in 2019
         (the file has thousands; of all ages and both sexes, for WPP publishes no others).
         ``sex_ratio_at_birth``, males per female (figures above 10 are males per 100 females).
+        Since 2022 the file ends with a row of 2101 that has the population of 1 January alone:
+        years at the end without any figure are left out, unless `years` or `gaps` asks for
+        them, and are ``attrs["years_left_out"]``.
 
     Raises
     ------
     SchemaError
         As for :func:`read_wpp_population`.
+
+    References
+    ----------
+    UN, Department of Economic and Social Affairs, Population Division (2019, 2022, 2024), *World
+    Population Prospects*.
 
     Examples
     --------
@@ -309,7 +332,12 @@ NetMigrations,CNMR
         ("NetMigrations", "SRB"),
         _Selection(countries, years, variant, aggregates, gaps),
     )
-    frame = read.frame
+    frame, empty = read.frame, []
+    if years is None and not gaps:
+        known = frame[["NetMigrations", "SRB"]].notna().any(axis=1)
+        beyond = frame["year"] > frame["year"][known].max()
+        empty = sorted(frame["year"][beyond].unique().tolist())
+        frame = frame[~beyond].copy()
     frame["period"], width = _periods(frame, read.file)
     arrays = _arrays(read, frame, "period", ["NetMigrations", "SRB"], aged=False)
     ratio = arrays["SRB"].where(~(arrays["SRB"] > 10), arrays["SRB"] / 100.0)
@@ -320,7 +348,8 @@ NetMigrations,CNMR
             "sex_ratio_at_birth": described(ratio, "sex_ratio_at_birth"),
         }
     )
-    return result.assign_coords(_width(result, width)).assign_attrs(read.attrs)
+    attrs = read.attrs | ({"years_left_out": empty} if empty else {})
+    return result.assign_coords(_width(result, width)).assign_attrs(attrs)
 
 
 def _read(

@@ -84,6 +84,11 @@ def read_demographic_yearbook(
         If the file has another layout (the message names its reader), a cell is no number, a row
         comes twice, countries or years have different age groups or several record types.
 
+    References
+    ----------
+    UN, Statistics Division, *Demographic Yearbook*: population by age, sex and urban or rural
+    residence.
+
     Examples
     --------
     >>> import migproj as mp, pathlib, tempfile

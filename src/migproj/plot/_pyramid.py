@@ -71,8 +71,8 @@ def pyramid(
     -----
     The area of a bar is its count. Where all closed groups have the same width its length is the
     count; where they have not it is the count over the width of the group, persons per year of
-    age. The open group is hatched and drawn up to age 100 (from age 95 on: by the width of the
-    group before it), its count spread over these years.
+    age. The open-ended group is hatched and drawn up to age 100 (from age 95 on: by the width of
+    the group before it), its count spread over these years.
 
     Examples
     --------
