@@ -501,7 +501,7 @@ def test_a_choice_or_rate_by_a_dim_of_its_own():
 
 @pytest.mark.parametrize("given", [["forward", "reverse"], np.array(["forward"]), None])
 def test_choices_without_labels(given):
-    with says(mp.SchemaError, "method: expected one of", "labelled array", type(given).__name__):
+    with says(mp.SchemaError, "method: expected one of", "labelled array", "got"):
         estimate(method=given)
 
 
@@ -567,7 +567,7 @@ def test_age_widths_that_are_no_numbers():
         ({"a0": "west"}, ["a0: expected one of", "coale-demeny", "'west'"]),
         ({"ax": "grevile"}, ["ax: expected one of", "greville", "'grevile'"]),
         ({"radix": 0}, ["radix: expected survivors above 0"]),
-        ({"radix": "big"}, ["radix: expected a number"]),
+        ({"radix": "big"}, ["radix: expected survivors above 0", "'big'"]),
     ],
 )
 def test_life_table_options(options, parts):

@@ -32,6 +32,7 @@ __all__ = [
     "check_survival",
     "check_table",
     "check_weights",
+    "shown",
     "where",
 ]
 
@@ -47,11 +48,12 @@ _SHARES: Final = 1e-6
 def as_number(name: str, value: Any) -> xr.DataArray:
     """A number or a DataArray, as a DataArray."""
     if isinstance(value, xr.DataArray):
+        check_numbers(name, value)
         return value
     if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | float | np.number):
         raise SchemaError(
-            f"{name}: expected a number or an xarray.DataArray, got {type(value).__name__} "
-            f"{value!r}; label several values: xr.DataArray(values, dims=..., coords=...)"
+            f"{name}: expected a number or an xarray.DataArray, got {shown(value)}; label several "
+            "values: xr.DataArray(values, dims=..., coords=...)"
         )
     return xr.DataArray(float(value))
 
@@ -72,6 +74,9 @@ def check_table(name: str, table: Any, *variables: str) -> None:
     for variable in variables:
         check_dims(f"{name}[{variable!r}]", table[variable], "age")
         check_numbers(f"{name}[{variable!r}]", table[variable])
+        if not _is_lazy(table[variable]):  # may be infinite, where nobody dies in the open group
+            lowest, _ = _range(table[variable])
+            _check_not_negative(f"{name}[{variable!r}]", table[variable], "values", lowest)
 
 
 def check_dims(name: str, array: Any, *dims: str) -> None:
@@ -132,7 +137,7 @@ def check_same_places(name: str, array: xr.DataArray, whose: str, of: xr.DataArr
 
 def check_numbers(name: str, array: xr.DataArray) -> None:
     """`array` holds numbers."""
-    if not (np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)):
+    if array.dtype.kind not in "iuf":  # np.integer would hold time differences
         sample = "" if _is_lazy(array) else f" such as {array.values.ravel()[0]!r}"
         raise SchemaError(
             f"{name}: expected numbers, got dtype {array.dtype}{sample}; convert with "
@@ -144,6 +149,11 @@ def check_labels_of(
     name: str, array: xr.DataArray, dim: str, of: str, source: xr.DataArray, whose: str, mend: str
 ) -> None:
     """`array` has along `dim` the labels of the dim `whose` of `source`, in their order."""
+    if whose not in source.indexes:
+        raise SchemaError(
+            f"{of}: dim {whose!r} has no labels; nothing is aligned by position: "
+            f"{of}.assign_coords({whose}=[...])"
+        )
     if dim not in array.indexes:
         raise SchemaError(
             f"{name}: dim {dim!r} has no labels; nothing is aligned by position: "
@@ -292,8 +302,9 @@ def _check_not_negative(name: str, array: xr.DataArray, what: str, lowest: float
     if lowest < 0:
         negative = array.values < 0
         raise SchemaError(
-            f"{name}: expected {what} of 0 or more, got {int(negative.sum())} negative value(s): "
-            f"{'; '.join(where(array, negative))}"
+            f"{name}: expected {what} of 0 or more, got {int(negative.sum())} negative value(s), "
+            f"the lowest {lowest:g}: {'; '.join(where(array, negative))}; correct them, or if they "
+            f"are codes for missing (-1, -9): {name}.where({name} >= 0)"
         )
 
 
@@ -403,6 +414,14 @@ def _check_same_scalars(arrays: Mapping[str, xr.DataArray]) -> None:
                     f"the same: select one {coord} in both, or .drop_vars({coord!r}) if the "
                     "two are meant to be combined"
                 )
+
+
+def shown(value: Any) -> str:
+    """What was given, in a line: its type, where that is not plain, and the value if short."""
+    text, kind = repr(value), type(value).__name__
+    if isinstance(value, str | int | float | tuple | None):
+        return text if len(text) <= 80 else f"{text[:80]} ..."
+    return f"{kind} {text}" if len(text) <= 80 and "\n" not in text else kind
 
 
 def where(array: xr.DataArray, flags: npt.NDArray[np.bool_], most: int = 5) -> list[str]:

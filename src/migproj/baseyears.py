@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import (
+    as_number,
     check_counts,
     check_dims,
     check_labels_match,
@@ -18,6 +19,7 @@ from migproj._checks import (
     check_ratio_at_birth,
     check_table,
 )
+from migproj._choices import check_choice, check_flag, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import groups_of
 from migproj.conventions import FEMALE, MALE, VARIABLES
@@ -94,12 +96,15 @@ def interpolate_rounds(
     """
     check_dims("population", population, "time")
     check_counts("population", population)
-    if method not in ("linear", "exponential", "power"):
-        raise SchemaError(f"method: expected 'linear', 'exponential' or 'power', got {method!r}")
-    if not power > 0:
+    check_choice("method", method, ("linear", "exponential", "power"))
+    if not 0 < plain_number("power", power, "a number above 0") < np.inf:
         raise SchemaError(f"power: expected a number above 0, got {power!r}")
+    check_flag("extrapolate", extrapolate)
     if "time" not in population.coords:
-        raise SchemaError("population: dim 'time' has no labels: assign_coords(time=[...])")
+        raise SchemaError(
+            "population: dim 'time' has no labels; label each round: "
+            "population.assign_coords(time=[...])"
+        )
     known = np.array([year_of(t, "population", "time") for t in population["time"].values])
     wanted = np.array([year_of(t, "times", "times") for t in np.atleast_1d(np.asarray(times))])
     if len(known) < 2 or (np.diff(known) <= 0).any():
@@ -107,6 +112,8 @@ def interpolate_rounds(
             f"population: dim 'time': expected two rounds or more in order, got "
             f"{known[:5].tolist()}; population.sortby('time') mends the order"
         )
+    if not wanted.size:
+        raise IntervalError("times: empty; give the instants wanted, such as [1985, 1990]")
     outside = wanted[(wanted < known[0]) | (wanted > known[-1])]
     if outside.size and not extrapolate:
         raise IntervalError(
@@ -222,7 +229,7 @@ def base_population(
     check_dims("fertility", fertility, "age")
     check_of_women("fertility", fertility)
     check_rates("fertility", fertility)
-    ratio = xr.DataArray(sex_ratio_at_birth)
+    ratio = as_number("sex_ratio_at_birth", sex_ratio_at_birth)
     check_ratio_at_birth("sex_ratio_at_birth", ratio)
     lived = _person_years(life_table, population)
     bearing = groups_of(fertility, "fertility")

@@ -6,6 +6,7 @@ import warnings
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import (
@@ -71,13 +72,20 @@ def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -
     check_counts("population", population, people=False)
     factors = as_number("coverage", coverage)
     check_numbers("coverage", factors)
-    if factors.chunks is None and (odd := factors.values <= 0).any():
+    if factors.chunks is None and (odd := _far_from_one(factors)).any():
         raise SchemaError(
-            "coverage: expected true over enumerated, above 0 and near 1, got "
-            f"{float(factors.values[odd][0]):g} ({'; '.join(where(factors, odd))}); a distribution "
-            "of it must not reach 0"
+            "coverage: expected true over enumerated, near 1, got "
+            f"{float(factors.values[odd][0]):g} ({'; '.join(where(factors, odd))}); for 3 per cent "
+            "of the people missed give 1 / (1 - 0.03)"
         )
     return _product("population", population, "coverage", factors).assign_attrs(CORRECTED)
+
+
+def _far_from_one(factors: xr.DataArray) -> npt.NDArray[np.bool_]:
+    """Shares of people missed are below 0.2, percentages of them or of coverage above 10."""
+    values = factors.values
+    far: npt.NDArray[np.bool_] = (values < 0.2) | (values > 10)
+    return far
 
 
 def _product(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> xr.DataArray:

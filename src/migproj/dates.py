@@ -50,8 +50,8 @@ def decimal_year(date: DateLike) -> float:
     >>> mp.decimal_year(1950)
     1950.0
     """
-    if isinstance(date, bool):
-        raise IntervalError(f"date: expected a year or a date, got {date!r}")
+    if isinstance(date, bool | np.timedelta64):
+        raise IntervalError(f"date: expected a year, such as 1980.8, or a date, got {date!r}")
     if isinstance(date, int | float | np.integer | np.floating):
         year = float(date)
         if not math.isfinite(year):

@@ -198,6 +198,8 @@ def distribute_flows(
     for name, flow in (("inflow", inflow), ("outflow", outflow)):
         check_dims(name, flow, "age")
         check_weights(name, flow, "shares or rates")
+    if population is not None:
+        _check_people(population)
     inputs = {**given, "inflow": inflow, "outflow": outflow}
     _check_match(inputs if population is None else {**inputs, "population": population})
     check_shares("inflow", inflow, _shared_over(given["arrivals"], inflow))

@@ -19,7 +19,8 @@ from migproj._checks import (
     check_weights,
     where,
 )
-from migproj._flowchecks import check_same_dims
+from migproj._choices import check_choice
+from migproj._flowchecks import check_same_dims, positive
 from migproj.errors import IntervalError, SchemaError
 from migproj.fitting import flows_from_net
 from migproj.intensity import named
@@ -117,8 +118,9 @@ def flows_by_age(
     for dim in _FLOW:
         check_labels_of("flows", flows, dim, "net", net, "country", "Give 0 where nobody moves")
     check_labels_match({"net": net, "flows": flows}, net.dims)
-    if keep not in ("net", "both"):
-        raise SchemaError(f"keep: expected 'net' or 'both', got {keep!r}")
+    check_choice("keep", keep, ("net", "both"))
+    positive("tolerance", tolerance)
+    positive("max_iterations", max_iterations)
     cells = [dim for dim in ("sex", "age") if dim in net.dims and dim not in flows.dims]
     shares = abs(net).sum("country", skipna=False) if schedule is None else schedule
     if schedule is not None:

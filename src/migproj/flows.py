@@ -12,6 +12,7 @@ import xarray as xr
 
 from migproj._apply import Input, Output, apply
 from migproj._checks import as_number, check_labels_match, check_lacks, check_weights
+from migproj._choices import check_flag
 from migproj._diagnostics import finding, warn_findings
 from migproj._flowchecks import (
     BALANCES,
@@ -217,6 +218,7 @@ def flows_from_stocks(
         "total": total,
     }
     check_options(method, options)
+    check_flag("by_birthplace", by_birthplace)
     check_stocks(start, end)
     if method in _ACCOUNTING:
         rules = _Rules(

@@ -16,6 +16,7 @@ from migproj._checks import (
     check_same_places,
     where,
 )
+from migproj._choices import check_choice
 from migproj._periods import periods_of
 from migproj._solve import solved
 from migproj.ages import groups_of
@@ -120,8 +121,7 @@ def lee_carter(
     -0.09
     """
     dim, at = _dates(mx)
-    if method not in ("svd", "sums"):
-        raise SchemaError(f"method: expected 'svd' or 'sums', got {method!r}")
+    check_choice("method", method, ("svd", "sums"))
     _check_match(mx, match, exposure, rules)
     log_rates = logs_of(mx)
     whole_table = log_rates.notnull().all([dim, "age"])
@@ -192,8 +192,7 @@ def middles(array: xr.DataArray, dim: str, name: str) -> Floats:
 def _check_match(
     mx: xr.DataArray, match: str | None, exposure: xr.DataArray | None, rules: dict[str, Any]
 ) -> None:
-    if match not in (None, "e0", "deaths"):
-        raise SchemaError(f"match: expected 'e0', 'deaths' or None, got {match!r}")
+    check_choice("match", match, (None, "e0", "deaths"))
     if (exposure is not None) != (match == "deaths"):
         raise SchemaError(
             f"exposure: expected with match='deaths' and only then, got match={match!r} and "

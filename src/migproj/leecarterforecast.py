@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from migproj._checks import check_dims, check_labels_match, check_lacks, check_rates
+from migproj._choices import check_choice
 from migproj._periods import follow, periods_of
 from migproj._random import drawn, whole
 from migproj.ages import groups_of
@@ -99,8 +100,7 @@ def forecast_lee_carter(
     (('draw', 'time', 'age'), array([0.007, 0.012]))
     """
     dim, at = _checked_fit(fit)
-    if between not in ("neighbours", "drift"):
-        raise SchemaError(f"between: expected 'neighbours' or 'drift', got {between!r}")
+    check_choice("between", between, ("neighbours", "drift"))
     coords, wanted = _wanted(fit, dim, dates)
     kt, drift = fit["kt"], fit["drift"]
     bare = kt.drop_vars([dim, "period_width"], errors="ignore")
@@ -153,7 +153,9 @@ def _wanted(fit: xr.Dataset, dim: str, dates: Any) -> tuple[dict[Any, Any], Floa
         raise IntervalError(f"dates: expected a list of dates, also of one: [2030], got {dates!r}")
     at = np.array([decimal_year(label) for label in labels])
     if at.size == 0 or (np.diff(at) <= 0).any():
-        raise IntervalError(f"dates: expected ascending dates, got {at.tolist()[:8]}")
+        raise IntervalError(
+            f"dates: expected ascending dates, each once, got {at.tolist()[:8]}; sort them"
+        )
     return {dim: at}, at
 
 

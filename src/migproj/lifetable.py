@@ -20,6 +20,7 @@ from migproj._checks import (
     check_weights,
     where,
 )
+from migproj._choices import check_choice, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, closed_groups, groups_of
 from migproj.conventions import MALE, VARIABLES
@@ -135,7 +136,7 @@ def life_table(
         )
     a0_rule = _rule("a0", a0, _A0_RULES)
     ax_rule = _rule("ax", ax, _AX_RULES)
-    if not 0 < float(as_number("radix", radix)) < float("inf"):
+    if not 0 < plain_number("radix", radix, "survivors above 0 at the first age") < float("inf"):
         raise SchemaError(f"radix: expected survivors above 0 at the first age, got {radix!r}")
     if ax_rule:
         _check_first_groups(groups, "mx")
@@ -229,10 +230,13 @@ def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
     """
     check_table("life_table", life_table, *_TABLE)
     groups = groups_of(life_table, "life_table")
-    if not groups.is_open or age not in groups.lower:
+    if (
+        not groups.is_open
+        or plain_number("age", age, "the lower bound of a group") not in groups.lower
+    ):
         raise SchemaError(
             f"age: expected a lower bound of a table with an open-ended last group, got {age!r} of "
-            f"{groups.labels[0]} to {groups.labels[-1]}"
+            f"{', '.join(groups.labels)}"
         )
     last = groups.lower.index(age)
     kept = life_table.isel(age=slice(0, last + 1))
@@ -408,8 +412,7 @@ def _check_within(name: str, array: xr.DataArray, width: xr.DataArray) -> None:
 
 def _family(family: Family | None) -> int:
     """The code of a family, 0 where there is none."""
-    if family is not None and family not in _FAMILIES:
-        raise SchemaError(f"family: expected one of {list(_FAMILIES)}, got {family!r}")
+    check_choice("family", family, (None, *_FAMILIES))
     return 0 if family is None else 1 + _FAMILIES.index(family)
 
 

@@ -7,7 +7,15 @@ from typing import Final, Literal
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_labels_match, check_weights, where
+from migproj._checks import (
+    as_number,
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_weights,
+    where,
+)
+from migproj._choices import check_choice, check_flag
 from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, SchemaError
 
@@ -171,13 +179,15 @@ def reconcile_reports(
     by_destination, by_origin = (
         array.astype(float) for array in xr.broadcast(by_destination, by_origin)
     )
-    if scale not in ("counts", "logs"):
-        raise SchemaError(f"scale: expected 'counts' or 'logs', got {scale!r}")
+    check_choice("scale", scale, ("counts", "logs"))
     weights = {
-        "reliability_of_destination": xr.DataArray(reliability_of_destination),
-        "reliability_of_origin": xr.DataArray(reliability_of_origin),
+        "reliability_of_destination": as_number(
+            "reliability_of_destination", reliability_of_destination
+        ),
+        "reliability_of_origin": as_number("reliability_of_origin", reliability_of_origin),
     }
     for name, weight in weights.items():
+        check_dims(name, weight)
         check_weights(name, weight, "weights")
         check_labels_match({"by_destination": by_destination, name: weight}, weight.dims)
         if extra := set(weight.dims) - set(by_destination.dims):
@@ -188,10 +198,16 @@ def reconcile_reports(
     of_destination, of_origin = weights.values()
     both = (by_destination.notnull() & by_origin.notnull()).transpose(*by_destination.dims)
     idle = (both & (of_destination + of_origin == 0)).transpose(*by_destination.dims)
-    refuse("reliability_of_destination", idle, "weights above 0", "0 for both sides", "weigh one")
+    refuse(
+        "reliability_of_destination",
+        idle,
+        "weights above 0",
+        "0 for both sides",
+        "give one a weight",
+    )
     if scale == "logs":
         for name, array in given.items():
-            refuse(name, array == 0, "counts above 0, for logs", "0", "scale='counts'")
+            refuse(name, array == 0, "counts above 0, for logs", "0", "take scale='counts'")
     first, second = (
         (np.log(array) if scale == "logs" else array) for array in (by_destination, by_origin)
     )
@@ -215,6 +231,7 @@ def named(array: xr.DataArray, name: str) -> xr.DataArray:
 
 def away_of(stocks: xr.DataArray, name: str, disjoint: bool, *dims: str) -> xr.DataArray:
     """Which cells are of people abroad, after checks of the stocks."""
+    check_flag("disjoint", disjoint)
     check_dims(name, stocks, *STOCK, *dims)
     check_counts(name, stocks)
     for dim in STOCK:

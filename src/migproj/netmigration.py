@@ -12,7 +12,7 @@ import xarray as xr
 from migproj._apply import Input, Output, apply
 from migproj._births_in import Children, births_by_group, births_by_slice
 from migproj._checks import check_dims, check_lacks, check_made_for, check_sexes, check_survival
-from migproj._choices import choice_codes
+from migproj._choices import check_choice, choice_codes
 from migproj._cohorts import Cohorts, cohorts
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._exact import parts_of, slices_between
@@ -159,12 +159,8 @@ def net_migration(
     >>> result["net_migration"].round(1).values
     array([62777.4, 88441. ])
     """
-    if str(children) not in _CHILDREN:
-        raise SchemaError(f"children: expected one of {list(_CHILDREN)}, got {children!r}")
-    if interpolation not in _INTERPOLATIONS:
-        raise SchemaError(
-            f"interpolation: expected one of {list(_INTERPOLATIONS)}, got {interpolation!r}"
-        )
+    check_choice("children", children, _CHILDREN)
+    check_choice("interpolation", interpolation, _INTERPOLATIONS)
     codes = choice_codes("method", method, _METHODS)
     check_rounds(start, end)
     years = interval_between(start, end, interval)

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from migproj._checks import (
+    as_number,
     check_counts,
     check_dims,
     check_finite,
@@ -117,7 +118,7 @@ def redistribute_open_group(
             f"growth={growth!r}, fit_ages={fit_ages!r}"
         )
     if growth is not None:
-        rate = growth if isinstance(growth, xr.DataArray) else xr.DataArray(float(growth))
+        rate = as_number("growth", growth)
         check_finite("growth", rate)
         check_lacks("growth", rate, "age", "a stable population grows alike at all ages")
         arrays["growth"] = rate

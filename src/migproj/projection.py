@@ -12,7 +12,7 @@ import xarray as xr
 
 from migproj._apply import Input, Output, Stepwise, apply
 from migproj._checks import as_number
-from migproj._choices import FloatType, choice_codes, float_type, outputs_kept
+from migproj._choices import FloatType, check_choice, choice_codes, float_type, outputs_kept
 from migproj._components import Components, components
 from migproj._diagnostics import above_one, counted, finding, warn_findings
 from migproj._draws import quantiles_over_draws
@@ -232,8 +232,7 @@ def project_population(
         scaling=schedule_scaling,
         missing=missing_migration,
     )
-    if on_negative not in _ON_NEGATIVE:
-        raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
+    check_choice("on_negative", on_negative, _ON_NEGATIVE)
     limit = on_negative == "limit"
     lacking = {
         "deaths": separation is None,
@@ -377,10 +376,7 @@ def _run(
     from migproj._kernels import projection as kernels
 
     codes = choice_codes("timing", timing, TIMINGS)
-    if str(births_exposure) not in _EXPOSURES:
-        raise SchemaError(
-            f"births_exposure: expected one of {list(_EXPOSURES)}, got {births_exposure!r}"
-        )
+    check_choice("births_exposure", births_exposure, _EXPOSURES)
     ways = parts.ways
     sexes = parts.population["sex"].values
     groups = ways.groups if age_groups is None else as_groups(age_groups)

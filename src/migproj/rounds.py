@@ -146,7 +146,7 @@ def _dates(rounds: xr.DataArray) -> tuple[str, xr.DataArray]:
 
 def _of(source: Any, label: Hashable, *, tables: bool) -> Any:
     """What is given for the interval from the round with this label."""
-    if source is None or "period" not in source.dims:
+    if "period" not in getattr(source, "dims", ()):  # what is no array is told below
         return source
     if tables and isinstance(source, xr.Dataset):
         return source  # life tables are for the years they say

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims
+from migproj._checks import check_counts, check_dims, shown
+from migproj._choices import check_choice, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, groups_of
 from migproj.errors import SchemaError
@@ -111,14 +112,11 @@ def smooth_ages(
     array([656.2, 493.8, 348.8, 291.2, 287.9, 262.1, 234.6, 205.4, 130. ])
     """
     groups = _five_year(population, method, youngest)
-    if tails not in ("original", "arriaga", "strong", "moving-average"):
-        raise SchemaError(
-            f"tails: expected 'original', 'arriaga', 'strong' or 'moving-average', got {tails!r}"
-        )
+    check_choice("tails", tails, ("original", "arriaga", "strong", "moving-average"))
     closed = len(groups) - groups.is_open
     given: Any = window
     if not isinstance(given, int | np.integer) or not 2 <= given <= closed:
-        raise SchemaError(f"window: expected from 2 to {closed} groups, got {window!r}")
+        raise SchemaError(f"window: expected from 2 to {closed} groups, got {shown(window)}")
     methods: dict[str, Callable[[_People], _Smoothed]] = {
         "carrier-farrag": _carrier_farrag,
         "karup-king-newton": _karup_king_newton,
@@ -145,7 +143,7 @@ def smooth_ages(
 
     result: xr.DataArray = xr.apply_ufunc(
         smoothed,
-        population.drop_vars(["age", "age_width"]),
+        population.drop_vars(["age", "age_width"], errors="ignore"),
         input_core_dims=[["age"]],
         output_core_dims=[["age"]],
         dask="parallelized",
@@ -173,8 +171,7 @@ def _five_year(population: xr.DataArray, method: str, youngest: int) -> AgeGroup
     """The checked age groups."""
     check_dims("population", population, "age")
     check_counts("population", population)
-    if method not in _FEWEST:
-        raise SchemaError(f"method: expected one of {list(_FEWEST)}, got {method!r}")
+    check_choice("method", method, _FEWEST)
     groups = groups_of(population, "population")
     closed = len(groups) - groups.is_open
     if groups.step != 5 or groups.lower[0] % 10:
@@ -184,9 +181,10 @@ def _five_year(population: xr.DataArray, method: str, youngest: int) -> AgeGroup
         )
     fewest = _FEWEST[method]
     if method == "zigzag":
-        if youngest not in groups.lower:
+        if plain_number("youngest", youngest, "an age") not in groups.lower:
             raise SchemaError(
-                f"youngest: expected the lower bound of a group of population, got {youngest!r}"
+                "youngest: expected the lower bound of a group of population, one of "
+                f"{list(groups.lower)}, got {youngest!r}"
             )
         fewest += groups.lower.index(youngest)
     if closed < fewest:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import as_number, check_labels_match, check_numbers, check_rates, where
+from migproj._checks import as_number, check_labels_match, check_numbers, check_rates, shown, where
 from migproj.ages import AgeGroups, AgesLike, as_groups, groups_of
 from migproj.conventions import VARIABLES
 from migproj.dates import DateLike, decimal_year, interval_years
@@ -293,8 +293,9 @@ def _total(array: xr.DataArray) -> xr.DataArray:
 
 
 def _instants(dates: Sequence[DateLike]) -> list[float]:
-    if isinstance(dates, str) or len(dates) < 2:
-        raise IntervalError(f"dates: expected two dates or more, ascending, got {dates!r}")
+    given: Any = dates
+    if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray) or len(given) < 2:
+        raise IntervalError(f"dates: expected two dates or more, ascending, got {shown(dates)}")
     return [decimal_year(date) for date in dates]
 
 
@@ -304,7 +305,11 @@ def _intervals(dates: Sequence[DateLike]) -> list[float]:
 
 
 def _grids(ages: Any, count: int) -> list[AgeGroups]:
-    each = isinstance(ages, list | tuple) and not isinstance(ages[0], str | int | np.integer)
+    each = (
+        isinstance(ages, list | tuple)
+        and bool(ages)
+        and not isinstance(ages[0], str | int | np.integer)
+    )
     grids = [as_groups(own) for own in ages] if each else [as_groups(ages)] * count
     if len(grids) != count:
         raise SchemaError(

@@ -75,7 +75,10 @@ class Request:
     def needed(self, **more: str | None) -> dict[str, str]:
         """The columns needed, and what each is for."""
         own = {dim.column: f"the dim {dim.name!r}" for dim in self.dims}
-        others = {"weight": self.weight, **more}
+        others: dict[str, Any] = {"weight": self.weight, **more}
+        for name, column in others.items():
+            if column is not None and not isinstance(column, str):
+                raise SchemaError(f"{name}: expected the name of a column, got {column!r}")
         return own | {column: name for name, column in others.items() if column}
 
 
@@ -95,7 +98,8 @@ def request(
         If `records`, `by` or a mapping is not what it should be.
     """
     given: Any = by
-    if isinstance(given, str) or not all(isinstance(name, str) for name in given) or not by:
+    listed = isinstance(given, Iterable) and not isinstance(given, str)
+    if not listed or not by or not all(isinstance(name, str) for name in given):
         raise SchemaError(
             f"by: expected names of dims such as ['birthplace', 'sex', 'age'], got {by!r}"
         )

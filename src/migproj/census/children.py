@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from migproj._choices import check_flag
 from migproj.ages import AgeGroups, AgesLike, as_groups
 from migproj.census._coding import Coding, Dimension, code_ages, code_numbers
 from migproj.census._count import Counts, count, weigh
@@ -114,6 +115,10 @@ def children_ever_born(
     >>> [round(float(table[name]), 3) for name in names]
     [35.0, 5.0, 2.0, 0.167]
     """
+    check_flag("surviving", surviving)
+    given: Any = by
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise SchemaError(f"by: expected a list of dims such as ['birthplace'], got {by!r}")
     own = [name for name in ("sex", "age", _BORN, _SURVIVING) if name in by]
     if own:
         raise SchemaError(f"by: {own} are there in any case; leave them out of by=")
