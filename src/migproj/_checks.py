@@ -182,7 +182,7 @@ def check_made_for(name: str, array: xr.DataArray, interval: float) -> None:
     if width is not None and width.ndim == 0 and float(width) != interval:
         raise IntervalError(
             f"{name}: made for {float(width):g} years, but {interval:g} years lie between "
-            "start and end; make it for this interval"
+            f"start and end; make it for this interval (interval={interval:g})"
         )
 
 
@@ -290,6 +290,11 @@ def check_ratio_at_birth(name: str, array: xr.DataArray) -> None:
             f"{name}: expected males per female (near 1.05), got {largest:g}: divide males "
             "per 100 females by 100"
         )
+    if 0 < largest < 0.6:
+        raise SchemaError(
+            f"{name}: expected males per female (near 1.05), got {largest:g}: of a share of boys "
+            "give share / (1 - share)"
+        )
 
 
 def _range(array: xr.DataArray) -> tuple[float, float]:
@@ -335,8 +340,8 @@ def check_sexes(name: str, array: xr.DataArray, *, both: bool) -> None:
         )
     if both and set(labels) != {FEMALE, MALE}:
         raise SchemaError(
-            f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; two sexes "
-            "are projected together, for births depend on women and split by sex"
+            f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; give "
+            "both: they are projected together, for births depend on women and split by sex"
         )
 
 

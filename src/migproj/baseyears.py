@@ -314,7 +314,7 @@ def _check_match(
         if "before" in array.dims and array.sizes["before"] != len(_BEFORE):
             raise SchemaError(
                 f"{name}: dim 'before': expected the three instants {_BEFORE} years before the "
-                f"census, got {array.sizes['before']}"
+                f"census, got {array.sizes['before']}; interpolate the rates to them"
             )
         if "before" in array.indexes and tuple(array.indexes["before"]) != _BEFORE:
             raise AlignmentError(

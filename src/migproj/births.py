@@ -118,7 +118,8 @@ def births_from_rates(
     if groups_of(survival, "survival") != groups:
         raise AlignmentError(
             f"survival: dim 'age': expected the groups of women_start, {groups.labels[:8]}, got "
-            f"{groups_of(survival, 'survival').labels[:8]}"
+            f"{groups_of(survival, 'survival').labels[:8]}; mp.survival_ratios(life_table, "
+            "ages=women_start) makes them"
         )
     width = survival.coords.get("period_width")
     if width is not None and (width != years).any():
@@ -252,7 +253,10 @@ def _women(name: str, array: xr.DataArray) -> xr.DataArray:
         return array.drop_vars("sex", errors="ignore")
     check_sexes(name, array, both=False)
     if FEMALE not in array["sex"].values:
-        raise AlignmentError(f"{name}: dim 'sex': expected {FEMALE!r}, got {array['sex'].values}")
+        raise AlignmentError(
+            f"{name}: dim 'sex': expected {FEMALE!r}, got {array['sex'].values.tolist()}; births "
+            f"are of women: give them"
+        )
     return array.sel(sex=FEMALE, drop=True)
 
 

@@ -214,7 +214,9 @@ def _extended(groups: AgeGroups, from_age: int | None, to_age: int) -> tuple[int
     """Where the rates of the law begin among the groups of the result, and those groups."""
     closed = closed_groups(groups)
     if not closed.lower:
-        raise SchemaError(f"mx: dim 'age': expected closed groups, got {groups.labels} alone")
+        raise SchemaError(
+            f"mx: dim 'age': expected closed groups, got {groups.labels} alone; give rates by age"
+        )
     end, width = int(closed.upper[-1]), int(closed.width[-1])
     if not isinstance(to_age, int | np.integer):
         raise SchemaError(f"to_age: expected a whole age, got {to_age!r}")
@@ -273,7 +275,8 @@ def _check_events(
         check_counts(name, array, people=False)
         if (got := groups_of(array, name)) != groups:
             raise AlignmentError(
-                f"{name}: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}"
+                f"{name}: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}; "
+                "mp.regroup_ages sums counts to wider groups"
             )
     check_same_places("deaths", deaths, "exposure", exposure)
     check_labels_match(arrays, dims=dict.fromkeys(d for a in arrays.values() for d in a.dims))
@@ -282,7 +285,7 @@ def _check_events(
         if bool(odd.any()):
             raise SchemaError(
                 f"exposure: expected more than 0 where there are deaths, got {int(odd.sum())} of "
-                f"0: {'; '.join(where(odd, odd.values))}"
+                f"0: {'; '.join(where(odd, odd.values))}; correct them, or fit_ages without them"
             )
 
 

@@ -219,7 +219,7 @@ def scale_mortality(mx: xr.DataArray, e0: float | xr.DataArray, **rules: Any) ->
     if groups_of(mx, "mx").lower[0] != 0:
         raise SchemaError(
             f"mx: dim 'age': expected rates from birth on, as e0 is of births, got ages from "
-            f"{groups_of(mx, 'mx').lower[0]} on"
+            f"{groups_of(mx, 'mx').lower[0]} on; give the rates of all ages"
         )
     wanted = as_number("e0", e0)
     check_numbers("e0", wanted)

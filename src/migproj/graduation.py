@@ -214,7 +214,8 @@ def graduate_ages(
     closed = len(groups) - groups.is_open
     if closed < 2:
         raise SchemaError(
-            f"population: dim 'age': expected two closed groups or more, got {groups.labels}"
+            f"population: dim 'age': expected two closed groups or more, got {groups.labels}; give "
+            "counts by narrower groups"
         )
     lower = range(groups.lower[0], int(groups.upper[closed - 1]))
     made = AgeGroups(tuple(lower), (1.0,) * len(lower))

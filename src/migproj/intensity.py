@@ -194,7 +194,8 @@ def age_profile(rate: xr.DataArray, *, breadth: float = 5.0) -> xr.Dataset:
     working = (rate["age"] >= 15) & (rate["age"] < 65)
     if not bool(working.any()):
         raise SchemaError(
-            f"rate: dim 'age': expected ages from 15 to 64, got {', '.join(groups.labels[:8])}"
+            f"rate: dim 'age': expected ages from 15 to 64, got {', '.join(groups.labels[:8])}; "
+            "give rates of these ages, from which the peak is told"
         )
     rates = rate.drop_vars("age_width", errors="ignore").astype(np.float64)
     level = (rates * years).sum("age", skipna=False)

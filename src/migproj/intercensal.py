@@ -145,7 +145,10 @@ def intercensal_population(
     began = instant_of(start, "start")
     years = interval_between(start, end, None)
     if began is None:
-        raise IntervalError("start: expected a scalar coordinate 'time' or 'date'")
+        raise IntervalError(
+            "start: expected a scalar coordinate 'time' or 'date', got none; label the rounds: "
+            "start.assign_coords(date='2000-03-01')"
+        )
     plan = _plan(groups_of(start, "start"), groups_of(end, "end"), began, began + years, day)
     parts = parts_of(life_table, began, years)
     born = _births(births, plan, start)
@@ -210,7 +213,7 @@ def _plan(start: AgeGroups, end: AgeGroups, began: float, ended: float, day: flo
         if groups.lower[0] != 0 or not groups.is_open:
             raise AlignmentError(
                 f"{name}: dim 'age': expected everyone, from 0 to an open-ended group, got "
-                f"{groups.labels[0]} to {groups.labels[-1]}"
+                f"{groups.labels[0]} to {groups.labels[-1]}; give the whole round"
             )
     days = np.arange(np.floor(began) - 1, np.ceil(ended) + 1) + day
     between = days[(days > began + _NEAR) & (days < ended - _NEAR)]

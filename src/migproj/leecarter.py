@@ -206,7 +206,8 @@ def _check_match(
     check_counts("exposure", exposure, people=False)
     if (got := groups_of(exposure, "exposure")) != (groups := groups_of(mx, "mx")):
         raise AlignmentError(
-            f"exposure: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}"
+            f"exposure: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}; "
+            "mp.regroup_ages sums it to wider groups"
         )
     check_same_places("exposure", exposure, "mx", mx)
     arrays = {"mx": mx, "exposure": exposure}
@@ -289,7 +290,7 @@ def _matched(
         if groups.lower[0] != 0:
             raise SchemaError(
                 f"mx: dim 'age': expected rates from birth on for match='e0', got ages from "
-                f"{groups.lower[0]} on"
+                f"{groups.lower[0]} on; give the rates of all ages, or match='deaths'"
             )
 
         def found(array: xr.DataArray) -> xr.DataArray:

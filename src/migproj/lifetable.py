@@ -132,7 +132,8 @@ def life_table(
     if not groups.is_open:
         raise SchemaError(
             f"mx: dim 'age': expected an open-ended last group, got {groups.labels[-1]}; a life "
-            "table is closed by the death rate of everyone from some age on"
+            "table is closed by the death rate of everyone from some age on: give that, or "
+            "mp.extend_mortality adds it"
         )
     a0_rule = _rule("a0", a0, _A0_RULES)
     ax_rule = _rule("ax", ax, _AX_RULES)
@@ -353,7 +354,10 @@ def death_rates(
 def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataArray:
     """Probabilities of dying in the closed groups."""
     if (qx is None) == (lx is None):
-        raise SchemaError("qx, lx: expected one of them, got both or none")
+        raise SchemaError(
+            f"qx, lx: expected one of them, got {'none' if qx is None else 'both'}; each gives "
+            "the other: pass one"
+        )
     if qx is not None:
         check_dims("qx", qx, "age")
         groups = groups_of(qx, "qx")
@@ -361,7 +365,10 @@ def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataA
         made = qx.isel(age=slice(0, len(closed)))
         check_weights("qx", made, "probabilities")
         if made.chunks is None and bool((made > 1).any()):
-            raise SchemaError(f"qx: expected probabilities up to 1, got {float(made.max()):g}")
+            raise SchemaError(
+                f"qx: expected probabilities up to 1, got {float(made.max()):g}; divide deaths per "
+                "1,000 by 1,000"
+            )
     else:
         assert lx is not None
         check_dims("lx", lx, "age")
@@ -430,7 +437,7 @@ def _given(
     if groups_of(ax, "ax") != groups:
         raise SchemaError(
             f"ax: dim 'age': expected the groups of {whose}, {groups.labels}, got "
-            f"{groups_of(ax, 'ax').labels}"
+            f"{groups_of(ax, 'ax').labels}; select the same groups in both"
         )
     _check_within("ax", ax, groups.coords()["age_width"])
     return given_a0, ax

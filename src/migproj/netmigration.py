@@ -382,9 +382,9 @@ def _survival_of(source: xr.DataArray | xr.Dataset, ways: Cohorts) -> xr.DataArr
             )
         if ways.groups.lower[-1] < ways.interval:
             raise IntervalError(
-                f"the group {ways.groups.labels[-1]} holds both people born in the interval and "
-                "people born before it, so a life table has no one ratio for it; give ages, or "
-                "a survival ratio"
+                f"end: dim 'age': the group {ways.groups.labels[-1]} holds both people born in the "
+                "interval and people born before it, so a life table has no one ratio for it; give "
+                "ages, or a survival ratio"
             )
         return survival_on(source, ways.groups, ways.interval)
     check_dims("survival", source, "age")

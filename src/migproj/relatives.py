@@ -112,7 +112,10 @@ def emigrants_from_children(
     groups = groups_of(population, "population")
     own = groups_of(abroad, "abroad", dim=dim)
     if groups_of(resident, "resident", dim=dim) != own:
-        raise AlignmentError(f"resident: dim {dim!r}: expected the groups of abroad, {own.labels}")
+        raise AlignmentError(
+            f"resident: dim {dim!r}: expected the groups of abroad, {own.labels}, got other ones; "
+            "sum both to the same groups"
+        )
     children = abroad + resident
     share = abroad / children.where(children > 0)
     if dim == "age":

@@ -291,7 +291,8 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
     if "birthplace" not in stock.dims:
         raise SchemaError(
             f"stock: expected the dim 'birthplace' to take the native-born as the complement of "
-            f"all birthplaces, got dims {tuple(stock.dims)!r}"
+            f"all birthplaces, got dims {tuple(stock.dims)!r}; give the stock by birthplace, or "
+            "leave population out"
         )
     check_dims("population", population, "time", "age")
     check_counts("population", population)

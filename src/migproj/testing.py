@@ -368,7 +368,10 @@ def _scaled(schedule: Callable[[_Values], npt.ArrayLike]) -> Callable[[_Values],
     at, weight = _nodes(np.arange(_OLDEST + 1.0))
     total = float((np.asarray(schedule(at), dtype=np.float64) * weight).sum())
     if not (np.isfinite(total) and total > 0):
-        raise SchemaError(f"schedule: expected a finite sum above 0 over ages, got {total:g}")
+        raise SchemaError(
+            f"schedule: expected a finite sum above 0 over ages, got {total:g}; give weights of "
+            "0 or more by age"
+        )
     return lambda age: np.asarray(schedule(age), dtype=np.float64) * (age <= _OLDEST) / total
 
 
