@@ -280,7 +280,10 @@ def base_population(
     made = made.transpose(..., "sex", "age").assign_coords(
         groups_of(population, "population").coords()
     )
-    warn_findings("base_population", [finding("children below 0", made < 0)])
+    warn_findings(
+        "base_population",
+        [finding("children below 0", made < 0, "check the life table and fertility")],
+    )
     return made.rename(population.name).assign_attrs(units=VARIABLES["population"].units)
 
 

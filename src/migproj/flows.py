@@ -405,7 +405,10 @@ def _by_rates(
     exposed = start.sum("birthplace", skipna=False).rename(country="origin")
     flows = (growth * exposed).where(growth["origin"] != growth["destination"], 0.0)
     count = (flows < 0).sum(FLOW)
-    warn_findings("flows_from_stocks", [finding("negative flows", flows < 0)])
+    warn_findings(
+        "flows_from_stocks",
+        [finding("negative flows", flows < 0, "methods that account for people make none")],
+    )
     return {"flows": flows, "n_negative": count}
 
 

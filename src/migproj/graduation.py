@@ -240,10 +240,16 @@ def graduate_ages(
     single = dated_as(single, population)
     findings = []
     if method in _PANELS:
-        findings.append(finding("single years below 0", single < 0))
+        findings.append(
+            finding("single years below 0", single < 0, "method='monotone' or 'pclm' makes none")
+        )
     if method == "pclm":
         findings.append(
-            finding("no fit", single.isnull().any("age") & population.notnull().all("age"))
+            finding(
+                "no fit",
+                single.isnull().any("age") & population.notnull().all("age"),
+                "give penalty= a number",
+            )
         )
     warn_findings("graduate_ages", findings)
     single = single.rename(population.name).assign_attrs(population.attrs)

@@ -188,7 +188,9 @@ def net_migration(
             f"no births given, so net migration under age {years:g} is missing: pass "
             "births=, or children='child-woman', 'arrivals' (a foreign-born stock) or 'none'"
             if unborn
-            else finding("births missing", result["n_births_missing"] > 0),
+            else finding(
+                "births missing", result["n_births_missing"] > 0, "give them, or children='none'"
+            ),
             f"the interval of {years:g} years is over {_LONG_SPAN:g}: many moved and "
             "died or moved back within it"
             if years > _LONG_SPAN

@@ -30,6 +30,10 @@ Missing: TypeAlias = Literal["raise", "zero"]
 
 _EXPOSURES: Final = {"with-migrants": 1, "ccmpp": 0}
 _ON_NEGATIVE: Final = ("warn", "raise", "limit")
+_FEWER: Final = (
+    "more people leave than there are: check their migration, give hazards (emigration=), or "
+    "on_negative='limit'"
+)
 _EVENTS: Final = ("births", "deaths_cohort", "deaths", "emigrants", "exposure")
 #: What a projection can return, in the order of the kernel's outputs.
 _OUTPUTS: Final = (
@@ -252,10 +256,7 @@ def project_population(
     )
     below = _negative(result, age_groups is None and quantiles is None)
     if below and on_negative == "raise":
-        raise SchemaError(
-            f"project_population: {below}: more people leave than there are; check the migration "
-            "of these groups, keep the cells with on_negative='warn', or limit it with 'limit'"
-        )
+        raise SchemaError(f"project_population: {below}; on_negative='warn' keeps the cells")
     count, above = above_one(survival, *(["draw"] if quantiles is not None else []))
     warn_findings("project_population", [above, below])
     return result.assign(n_survival_above_one=count)
@@ -463,5 +464,5 @@ def _negative(result: xr.Dataset, by_cell: bool) -> str:
     """Where the population is negative: by cell if every cell is there."""
     count = result["n_negative"]
     if by_cell and "population" in result:
-        return counted("negative population", count, result["population"])
-    return finding("negative population", count > 0)
+        return counted("negative population", count, result["population"], _FEWER)
+    return finding("negative population", count > 0, _FEWER)

@@ -322,7 +322,7 @@ def _reported(
     warn_findings(
         caller,
         [
-            finding("figures that changed sign", changed),
+            finding("figures that changed sign", changed, "look at them, or use another method"),
             finding("figures that all become 0", nothing),
         ],
     )

@@ -234,7 +234,14 @@ def fit_rogers_castro(
     )
     labels = list(itertools.chain.from_iterable(KINDS[kind]))
     lost = ~converged & off.notnull()
-    warn_findings("fit_rogers_castro", [finding("no convergence of the fit", lost)])
+    warn_findings(
+        "fit_rogers_castro",
+        [
+            finding(
+                "no convergence of the fit", lost, "fit a smaller kind, or counts with a penalty"
+            )
+        ],
+    )
     fit = {
         "parameters": parameters.assign_coords(parameter=labels),
         "standard_error": errors.assign_coords(parameter=labels),

@@ -151,7 +151,14 @@ def smooth_ages(
     )
     result = result.transpose(*population.dims).assign_coords(groups.coords())
     warn_findings(
-        "smooth_ages", [finding("smoothed counts below 0", (result < 0) & (population >= 0))]
+        "smooth_ages",
+        [
+            finding(
+                "smoothed counts below 0",
+                (result < 0) & (population >= 0),
+                "use another method there",
+            )
+        ],
     )
     return result.rename(population.name).assign_attrs(population.attrs)
 

@@ -30,6 +30,9 @@ from migproj.errors import SchemaError
 __all__ = ["project_stocks"]
 
 _PERIOD: Final = ("period",)
+_FEWER: Final = (
+    "more people leave than there are: check their migration, or give hazards (emigration=)"
+)
 _LAST: Final = ("time", "period", "duration", "sex", "age")
 
 
@@ -312,12 +315,18 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
 
 def _findings(result: xr.Dataset, ways: Steps) -> list[str]:
     found = [
-        counted("negative stock", result["n_negative"], result["stock"])
+        counted("negative stock", result["n_negative"], result["stock"], _FEWER)
         if "stock" in result
-        else finding("negative stock", result["n_negative"] > 0),
+        else finding("negative stock", result["n_negative"] > 0, _FEWER),
     ]
     if "native_born" in result:
-        found.append(finding("native-born below 0", result["native_born"] < 0))
+        found.append(
+            finding(
+                "native-born below 0",
+                result["native_born"] < 0,
+                "the stock is larger than the population: check both",
+            )
+        )
     if ways.groups.lower[0] > 0:
         first = ways.groups.lower[0]
         found.append(
