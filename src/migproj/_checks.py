@@ -138,7 +138,8 @@ def check_same_places(name: str, array: xr.DataArray, whose: str, of: xr.DataArr
 def check_numbers(name: str, array: xr.DataArray) -> None:
     """`array` holds numbers."""
     if array.dtype.kind not in "iuf":  # np.integer would hold time differences
-        sample = "" if _is_lazy(array) else f" such as {array.values.ravel()[0]!r}"
+        first = "" if _is_lazy(array) else array.values.flat[0]
+        sample = "" if _is_lazy(array) else f" such as {getattr(first, 'item', lambda: first)()!r}"
         raise SchemaError(
             f"{name}: expected numbers, got dtype {array.dtype}{sample}; convert with "
             f"{name}.astype(float) after mending what is not a number"
@@ -340,8 +341,8 @@ def check_sexes(name: str, array: xr.DataArray, *, both: bool) -> None:
         )
     if both and set(labels) != {FEMALE, MALE}:
         raise SchemaError(
-            f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; give "
-            "both: they are projected together, for births depend on women and split by sex"
+            f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; "
+            "give both, for the sexes are reckoned together here"
         )
 
 

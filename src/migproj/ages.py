@@ -57,6 +57,12 @@ class AgeGroups:
         """Whether the last group has no upper bound."""
         return self.width[-1] == float("inf")
 
+    def unlike(self, got: AgeGroups) -> str:
+        """Which of these groups are missing in others, and which are there beside them."""
+        missing = [label for label in self.labels if label not in got.labels]
+        extra = [label for label in got.labels if label not in self.labels]
+        return f"missing: {missing[:5]}, not expected: {extra[:5]}"
+
     @cached_property
     def upper(self) -> tuple[float, ...]:
         """Upper bounds (inf for the open-ended group)."""

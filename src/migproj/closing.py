@@ -275,7 +275,7 @@ def _check_events(
         check_counts(name, array, people=False)
         if (got := groups_of(array, name)) != groups:
             raise AlignmentError(
-                f"{name}: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}; "
+                f"{name}: dim 'age': expected the groups of mx; {groups.unlike(got)}; "
                 "mp.regroup_ages sums counts to wider groups"
             )
     check_same_places("deaths", deaths, "exposure", exposure)

@@ -58,14 +58,14 @@ def decimal_year(date: DateLike) -> float:
             raise IntervalError(f"date: expected a finite decimal year, got {date!r}")
         return round(year, _PLACES)
     if isinstance(date, str):
-        text = date.strip()
+        text = str(date).strip()  # of NumPy's strings too
         if text.isdigit() and len(text) == 4:
             return float(text)
         try:
             day = dt.date.fromisoformat(text)
         except ValueError:
             raise IntervalError(
-                f"date: expected an ISO date such as '1980-10-22' or a year, got {date!r}"
+                f"date: expected an ISO date such as '1980-10-22' or a year, got {text!r}"
             ) from None
         return _of_day(day)
     if isinstance(date, dt.date | np.datetime64):

@@ -339,10 +339,9 @@ def _check_same_groups(start: xr.DataArray, end: xr.DataArray) -> None:
     check_dims("end", end, "age")
     expected, got = groups_of(start, "start"), groups_of(end, "end")
     if expected != got:
-        odd = [x for x in got.labels if x not in expected.labels]
         raise AlignmentError(
-            f"end: dim 'age': expected the age groups of start, {expected.labels[:5]} ..., got "
-            f"{odd[:5]}; mp.regroup_ages brings both to the same groups"
+            f"end: dim 'age': expected the age groups of start; {expected.unlike(got)}; "
+            "mp.regroup_ages brings both to the same groups"
         )
 
 

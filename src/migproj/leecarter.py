@@ -206,7 +206,7 @@ def _check_match(
     check_counts("exposure", exposure, people=False)
     if (got := groups_of(exposure, "exposure")) != (groups := groups_of(mx, "mx")):
         raise AlignmentError(
-            f"exposure: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}; "
+            f"exposure: dim 'age': expected the groups of mx; {groups.unlike(got)}; "
             "mp.regroup_ages sums it to wider groups"
         )
     check_same_places("exposure", exposure, "mx", mx)

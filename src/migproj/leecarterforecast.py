@@ -167,7 +167,7 @@ def _jump_off(fit: xr.Dataset, jump_off: xr.DataArray) -> xr.DataArray:
         check_lacks("jump_off", jump_off, dim, f"select the last one, .isel({dim}=-1)")
     if (got := groups_of(jump_off, "jump_off")) != (groups := groups_of(fit["ax"], "fit")):
         raise AlignmentError(
-            f"jump_off: dim 'age': expected the groups of fit, {groups.labels}, got {got.labels}; "
+            f"jump_off: dim 'age': expected the groups of fit; {groups.unlike(got)}; "
             "give rates in them, as those that were fitted"
         )
     own = jump_off.drop_vars(["time", "period", "period_width"], errors="ignore")

@@ -434,10 +434,9 @@ def _given(
     if isinstance(ax, str):
         return given_a0, xr.DataArray([0.0], dims="age")
     check_dims("ax", ax, "age")
-    if groups_of(ax, "ax") != groups:
+    if (got := groups_of(ax, "ax")) != groups:
         raise SchemaError(
-            f"ax: dim 'age': expected the groups of {whose}, {groups.labels}, got "
-            f"{groups_of(ax, 'ax').labels}; select the same groups in both"
+            f"ax: dim 'age': expected the groups of {whose}; {groups.unlike(got)}; give ax for each"
         )
     _check_within("ax", ax, groups.coords()["age_width"])
     return given_a0, ax

@@ -100,7 +100,8 @@ def redistribute_open_group(
     for name, groups in (("population", have), ("life_table", table)):
         if not groups.is_open:
             raise SchemaError(
-                f"{name}: dim 'age': expected an open-ended last group, got {groups.labels[-1]}"
+                f"{name}: dim 'age': expected an open-ended last group, got {groups.labels[-1]}; "
+                "its age_width is inf"
             )
     start = have.lower[-1]
     if start not in table.lower or start == table.lower[-1]:

@@ -201,7 +201,7 @@ def _checked(flows: xr.DataArray, within: str, *, square: bool) -> xr.DataArray:
             "nobody moved"
         )
     if not table.values.any():
-        raise SchemaError("flows: nobody moved, every flow is 0")
+        raise SchemaError("flows: nobody moved, every flow is 0; there is nothing to draw")
     return table
 
 

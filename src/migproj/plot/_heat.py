@@ -118,8 +118,8 @@ def _dims(array: xr.DataArray, x: str | None) -> tuple[str, str]:
     if len(dims) != 2:
         mend = (
             f"select one label of the others, such as array.isel({dims[0]}=0)"
-            if dims
-            else "a number is no picture"
+            if len(dims) > 2
+            else "mp.plot.age_profile and stock_lines draw one as lines"
         )
         raise SchemaError(
             f"array: expected two dims with several labels, got sizes {dict(array.sizes)}; {mend}"
