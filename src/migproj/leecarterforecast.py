@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_dims, check_labels_match, check_lacks, check_rates
+from migproj._checks import check_dims, check_labels_match, check_lacks, check_numbers, check_rates
 from migproj._choices import check_choice
 from migproj._periods import follow, periods_of
 from migproj._random import drawn, whole
@@ -137,9 +137,14 @@ def _checked_fit(fit: Any) -> tuple[str, Floats]:
             f"{f' with {list(fit)}' if isinstance(fit, xr.Dataset) else ''}; "
             "mp.lee_carter(mx) makes one"
         )
+    for name in needed:
+        check_numbers(f"fit[{name!r}]", fit[name])
     dim = next((dim for dim in ("time", "period") if dim in fit["kt"].dims), None)
     if dim is None:
-        raise SchemaError(f"fit: expected kt by 'time' or 'period', got {fit['kt'].dims!r}")
+        raise SchemaError(
+            f"fit: expected kt by 'time' or 'period', got dims {fit['kt'].dims!r}; "
+            "mp.lee_carter(mx) makes it so"
+        )
     return dim, middles(fit["kt"], dim, "fit")
 
 
