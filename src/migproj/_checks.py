@@ -183,7 +183,7 @@ def check_made_for(name: str, array: xr.DataArray, interval: float) -> None:
     if width is not None and width.ndim == 0 and float(width) != interval:
         raise IntervalError(
             f"{name}: made for {float(width):g} years, but {interval:g} years lie between "
-            f"start and end; make it for this interval (interval={interval:g})"
+            "start and end; make it for this interval"
         )
 
 

@@ -52,7 +52,8 @@ def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -
     Raises
     ------
     SchemaError
-        If a factor is not above 0, or counts are none.
+        If a factor is below 0.2 or above 10 (a share of people missed, a percentage), or counts
+        are none.
     AlignmentError
         If labels differ on a dim that the two share.
 
