@@ -259,7 +259,7 @@ def test_what_is_no_life_table():
         decompose_life_expectancy(first["mx"], second)
     with says(mp.SchemaError, "second: expected a Dataset with", r"it lacks \['Lx', 'Tx'\]"):
         decompose_life_expectancy(first, second[["lx"]])
-    with says(mp.SchemaError, r"first\['lx'\]: expected survivors of 0 or more", "country=ARG"):
+    with says(mp.SchemaError, r"first\['lx'\]: expected values of 0 or more", "country=ARG"):
         decompose_life_expectancy(first.assign(lx=-first["lx"]), second)
 
 

@@ -136,7 +136,7 @@ def test_wrong_inputs_are_told():
             function(flows.rename(sex="place"))
     with says(mp.AlignmentError, "regions", "'E'"):
         mp.regroup_flows(flows, REGIONS[:4])
-    with says(mp.SchemaError, "regions: 1 places have none", "'D'"):
+    with says(mp.SchemaError, "regions: expected one for each place", "none for 1", "'D'"):
         mp.regroup_flows(flows, REGIONS.where(REGIONS != "z"))
     with says(mp.SchemaError, "regions", "'place'", "country"):
         mp.regroup_flows(flows, REGIONS.rename(place="country"))

@@ -283,7 +283,9 @@ def test_share_of_nobody_is_missing():
 
 
 def test_share_over_a_dim_that_is_not_there(population):
-    with pytest.raises(mp.SchemaError, match=r"array: .*\['birthplace'\].*'country', 'sex', 'age'"):
+    with pytest.raises(
+        mp.SchemaError, match=r"dim: expected one of .*'country', 'sex', 'age'.*'birthplace'"
+    ):
         share(population, "birthplace")
 
 

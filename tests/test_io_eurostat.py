@@ -96,7 +96,7 @@ def test_selections(tmp_path):
         mp.io.read_eurostat_stock(file, birthplaces=["FOR"])
     with says("ages: not in", "0-9"):
         mp.io.read_eurostat_stock(file, ages=["0-9"])
-    with says("codes: expected 'eurostat' or 'iso'"):
+    with says("codes: expected one of"):
         mp.io.read_eurostat_stock(file, codes="ISO")
 
 

@@ -101,7 +101,7 @@ def test_population_and_changes_of_territory(tmp_path):
     assert table.attrs["territory_changes"] == [1959]
     before = mp.io.read_hmd(file, territory="before")["population"]
     assert before.sel(time=1959, sex="female", age=0).item() == 2000.25
-    with says("territory: expected 'after' or 'before'", "'old'"):
+    with says("territory: expected one of", "'old'"):
         mp.io.read_hmd(file, territory="old")
 
 

@@ -110,7 +110,7 @@ def test_selections_and_several_files(tmp_path):
         mp.io.read_wpp_population(one, countries=["ARG"])
     with says("years: not in a.csv", r"\[1950\]", r"\[2023\]"):
         mp.io.read_wpp_population(one, years=[1950])
-    with says("path: expected a file"):
+    with says("path: expected the path of a file"):
         mp.io.read_wpp_population([])
 
 

@@ -100,7 +100,7 @@ def test_births_by_age_of_mother(tmp_path):
 def test_tidy_refuses():
     with says("variable 'flag': expected numbers", "drop_vars"):
         mp.io.tidy(table().assign(flag=("country", np.array(["b", ""], object))))
-    with says("missing: expected 'keep' or 'drop'"):
+    with says("missing: expected one of"):
         mp.io.tidy(table(), missing="no")
     with says("needs a name", "rename"):
         mp.io.tidy(table()["population"].rename(None))

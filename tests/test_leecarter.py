@@ -296,9 +296,9 @@ def test_wrong_rates():
 
 def test_wrong_choices():
     mx = rates()
-    with pytest.raises(SchemaError, match="method: expected 'svd' or 'sums', got 'ml'"):
+    with pytest.raises(SchemaError, match="method: expected one of .* got 'ml'"):
         lee_carter(mx, method="ml")
-    with pytest.raises(SchemaError, match="match: expected 'e0', 'deaths' or None, got 'e65'"):
+    with pytest.raises(SchemaError, match="match: expected one of .* got 'e65'"):
         lee_carter(mx, match="e65")
     with pytest.raises(SchemaError, match="exposure: expected with match='deaths'"):
         lee_carter(mx, match="deaths")
@@ -317,7 +317,7 @@ def test_wrong_forecasts():
     fit = lee_carter(mx)
     with pytest.raises(SchemaError, match=r"fit: expected a Dataset.*mp.lee_carter\(mx\) makes"):
         forecast_lee_carter(fit[["ax", "bx"]], [2010])
-    with pytest.raises(SchemaError, match="between: expected 'neighbours' or 'drift'"):
+    with pytest.raises(SchemaError, match="between: expected one of"):
         forecast_lee_carter(fit, [1990], between="spline")
     with pytest.raises(IntervalError, match="expected a list of dates"):
         forecast_lee_carter(fit, 2010)

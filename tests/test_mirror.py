@@ -400,7 +400,13 @@ def test_countries_of_no_group_are_none():
     groups = xr.DataArray(
         np.array(["a", None, "a", None], object), dims="country", coords={"country": PLACES}
     )
-    with says(mp.SchemaError, "groups: 2 countries have none", f"{PLACES[1]}", f"{PLACES[3]}"):
+    with says(
+        mp.SchemaError,
+        "groups: expected one for each country",
+        "none for 2",
+        f"{PLACES[1]}",
+        f"{PLACES[3]}",
+    ):
         mp.fill_stocks(array, totals=array.sum("birthplace"), groups=groups)
 
 

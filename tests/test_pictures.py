@@ -369,9 +369,9 @@ def test_sex_ratios_of_what_has_none(alabama):
         mp.plot.sex_ratios(both.expand_dims(quantile=[0.1, 0.9]))
     with pytest.raises(mp.SchemaError, match=r"expected the dim\(s\) \['sex'\]"):
         mp.plot.sex_ratios(both.sum("sex"))
-    with pytest.raises(mp.SchemaError, match=r"expected the dim\(s\) \['time'\]"):
+    with pytest.raises(mp.SchemaError, match="along: expected one of .*'age'.*got 'time'"):
         mp.plot.sex_ratios(both, along="time")
-    with pytest.raises(mp.SchemaError, match="along: expected a dim of places"):
+    with pytest.raises(mp.SchemaError, match="along: expected one of"):
         mp.plot.sex_ratios(both, along="sex")
     with pytest.raises(mp.SchemaError, match=r"population.isel\(y=0\)"):
         mp.plot.sex_ratios(both.expand_dims(x=2, y=2))
@@ -462,7 +462,7 @@ def test_flows_that_cannot_be_drawn(flows, draw):
         draw(flows.where(flows != 20))
     with pytest.raises(mp.SchemaError, match="nobody moved"):
         draw(flows * 0)
-    with pytest.raises(mp.SchemaError, match="within: expected 'keep' or 'drop'"):
+    with pytest.raises(mp.SchemaError, match="within: expected one of"):
         draw(flows, within="no")
     with pytest.raises(mp.SchemaError, match="counts of 0 or more"):
         draw(-flows)
@@ -520,7 +520,7 @@ def test_heat_map_of_a_table_of_flows(flows):
 def test_heat_map_of_what_is_no_table(residuals):
     with pytest.raises(mp.SchemaError, match=r"expected two dims .*array.isel\(draw=0\)"):
         mp.plot.heat_map(residuals.expand_dims(draw=2))
-    with pytest.raises(mp.SchemaError, match="x: expected one of the dims"):
+    with pytest.raises(mp.SchemaError, match="x: expected one of"):
         mp.plot.heat_map(residuals, x="sex")
     with pytest.raises(mp.SchemaError, match="expected two dims"):
         mp.plot.heat_map(residuals.isel(time=0))

@@ -119,7 +119,7 @@ def test_only_what_is_kept_is_returned(inputs, keep):
 def test_a_negative_population_that_is_not_kept_is_named_by_row(inputs):
     leaving = inputs | {"migration": inputs["migration"].copy()}
     leaving["migration"][1, 2, 0, 3] = -1e6
-    text = r"negative population in 1 cell\(s\): country=BOL$"
+    text = r"negative population in 1 cell\(s\): country=BOL \("
     with pytest.warns(mp.DataQualityWarning, match=text):
         result = mp.project_population(**leaving, keep=["births"])
     with pytest.warns(mp.DataQualityWarning, match="country=BOL, time=2015"):

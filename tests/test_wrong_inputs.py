@@ -501,7 +501,7 @@ def test_a_choice_or_rate_by_a_dim_of_its_own():
 
 @pytest.mark.parametrize("given", [["forward", "reverse"], np.array(["forward"]), None])
 def test_choices_without_labels(given):
-    with says(mp.SchemaError, "method: expected one of", "labelled array", type(given).__name__):
+    with says(mp.SchemaError, "method: expected one of", "labelled array", "got"):
         estimate(method=given)
 
 
@@ -567,7 +567,7 @@ def test_age_widths_that_are_no_numbers():
         ({"a0": "west"}, ["a0: expected one of", "coale-demeny", "'west'"]),
         ({"ax": "grevile"}, ["ax: expected one of", "greville", "'grevile'"]),
         ({"radix": 0}, ["radix: expected survivors above 0"]),
-        ({"radix": "big"}, ["radix: expected a number"]),
+        ({"radix": "big"}, ["radix: expected survivors above 0", "'big'"]),
     ],
 )
 def test_life_table_options(options, parts):
@@ -824,3 +824,145 @@ def test_child_woman_ratios_need_bounds_of_mothers():
             interval=10,
             children="child-woman",
         )
+
+
+# --- codes, options and kinds of input
+
+
+@pytest.mark.parametrize("name", ["start", "end"])
+def test_codes_for_missing_have_their_mend(name):
+    counts = round_()
+    counts[0, 1, 2] = -9.0
+    with says(
+        mp.SchemaError,
+        f"{name}: expected counts of 0 or more, got 1 negative",
+        "lowest -9: country=ARG, sex=male, age=10",
+        rf"{name}\.where\({name} >= 0\)",
+    ):
+        estimate(**{name: counts})
+
+
+def test_a_life_table_of_negative_numbers():
+    table = mp.life_table(mp.log_quadratic(child_mortality=0.02, k=0.0, sex="female"))
+    with says(mp.SchemaError, r"life_table\['lx'\]: expected values of 0 or more", "negative"):
+        mp.survival_ratios(table.assign(lx=-table["lx"]), ages=AGES)
+
+
+def test_a_share_of_boys_is_no_ratio():
+    with says(mp.SchemaError, "sex_ratio_at_birth: expected males per female", r"1 - share"):
+        project(ratio=0.512)
+
+
+def test_time_differences_are_no_numbers():
+    years = round_().copy(data=np.full(round_().shape, np.timedelta64(5, "D")))
+    with says(mp.SchemaError, "start: expected numbers, got dtype timedelta64"):
+        estimate(start=years)
+    with says(mp.IntervalError, "date: expected a year"):
+        mp.decimal_year(np.timedelta64(5, "D"))
+
+
+SINGLE = xr.DataArray(np.full(101, 100.0), dims="age", coords=mp.age_coords(range(101)))
+FIVES = mp.regroup_ages(SINGLE, range(0, 85, 5))
+PLACES = {"origin": ["A", "B"], "destination": ["A", "B"]}
+FLOWS = xr.DataArray([[0.0, 3.0], [5.0, 0.0]], dims=list(PLACES), coords=PLACES)
+NET = xr.DataArray([1.0, -2.0], dims="country", coords={"country": ["A", "B"]})
+ROUNDS = FIVES.expand_dims(time=[1990.0, 2000.0])
+OF = mp.indicators
+ARRAY = xr.DataArray([1.0, 2.0], dims="country", coords={"country": ["A", "B"]})
+
+
+@pytest.mark.parametrize(
+    ("call", "parts"),
+    [
+        (lambda: OF.whipple_index(SINGLE, ages=25), ["ages: expected a first and a last age"]),
+        (lambda: OF.whipple_index(SINGLE, ages=(25.0, 60.0)), ["ages: expected a first and"]),
+        (lambda: OF.whipple_index(SINGLE, digits=5), ["digits: expected last digits", "got 5"]),
+        (lambda: OF.digit_shares(SINGLE, ages=()), [r"ages: expected a first and", r"got \(\)"]),
+        (lambda: OF.coale_li_index(SINGLE, digit="0"), ["digit: expected a last digit", "got '0'"]),
+        (lambda: OF.spoorenberg_index(SINGLE, ages={"from": 20}), ["ages: expected", "dict"]),
+        (lambda: OF.sawtooth_index(FIVES, ages="40-79"), ["ages: expected", "'40-79'"]),
+        (lambda: OF.roughness(FIVES, ages=(60, 20)), [r"ages: expected", r"\(60, 20\)"]),
+        (lambda: OF.roughness(FIVES, span="wide"), ["span: expected a share", "'wide'"]),
+        (lambda: OF.dependency_ratio(FIVES, young="15"), ["young: expected an age, got '15'"]),
+        (lambda: OF.age_sex_accuracy(FIVES), ["population: expected the dim.*'sex'"]),
+        (lambda: OF.flow_totals(FLOWS.values), ["flows: expected an xarray.DataArray", "ndarray"]),
+        (lambda: OF.share(FIVES, ["age"]), ["dim: expected one of", r"list \['age'\]"]),
+        (
+            lambda: OF.growth_rate(FIVES, FIVES.rename(age="ages"), interval=5),
+            ["end: expected the dim"],
+        ),
+        (lambda: mp.interpolate_rounds(ROUNDS, []), ["times: empty"]),
+        (lambda: mp.interpolate_rounds(ROUNDS, [1995], power="2"), ["power: expected a number"]),
+        (lambda: mp.interpolate_rounds(ROUNDS, [2005], extrapolate="no"), ["True or False"]),
+        (lambda: mp.age_at_migration(FIVES, interval="5"), ["interval: expected a number", "'5'"]),
+        (lambda: mp.age_at_migration(FIVES, interval=np.inf), ["years above 0, got inf"]),
+        (lambda: mp.age_coords(5), ["ages: expected lower bounds or labels", "got 5"]),
+        (lambda: mp.age_coords([0.5, 5.0]), ["ages: expected lower bounds in whole years"]),
+        (lambda: mp.age_coords({0, 5}), ["ages: expected lower bounds or labels", "set"]),
+        (lambda: mp.age_coords([0, 5], open_ended="no"), ["open_ended: expected True or False"]),
+        (lambda: mp.regroup_ages(FIVES.astype(str), [0, 15]), ["array: expected numbers"]),
+        (lambda: mp.reconcile(NET, 0.0, []), ["dim: expected the dim or dims"]),
+        (lambda: mp.reconcile(NET, 0.0, ARRAY), ["dim: expected the dim or dims", "DataArray"]),
+        (lambda: mp.reconcile(NET, 0.0, "country", method=ARRAY), ["method: expected one of"]),
+        (lambda: mp.correct_coverage(FIVES, 103), ["coverage: expected true over", "0.03"]),
+        (lambda: mp.correct_coverage(FIVES, 0.03), ["coverage: expected true over", "0.03"]),
+        (lambda: mp.graduate_ages(FIVES, method=ARRAY), ["method: expected one of", "DataArray"]),
+        (lambda: mp.smooth_ages(FIVES, method=["un"]), ["method: expected one of", "list"]),
+        (lambda: mp.flows_from_net(NET, FLOWS, method=ARRAY), ["method: expected one of"]),
+        (
+            lambda: mp.flows_from_net(NET.drop_vars("country"), FLOWS),
+            ["net: dim 'country' has no labels", "by position", "assign_coords"],
+        ),
+        (lambda: mp.emigrants(ARRAY, disjoint="no"), ["disjoint: expected True or False"]),
+        (lambda: mp.rogers_castro(ARRAY, SINGLE.to_dataset(name="x")), ["parameters"]),
+        (lambda: mp.batch.run("job.toml", workers="2"), ["workers: expected a whole number"]),
+        (
+            lambda: mp.scenarios.variants(low=ARRAY.astype(str)),
+            [r"variants\['low'\]: expected num"],
+        ),
+    ],
+)
+def test_options_and_kinds(call, parts):
+    with says(mp.MigprojError, *parts):
+        call()
+
+
+def test_a_long_value_is_not_printed():
+    with pytest.raises(mp.SchemaError) as caught:
+        mp.correct_coverage(FIVES, SINGLE.to_dataset(name="x"))
+    assert "got Dataset;" in str(caught.value)
+
+
+def test_five_year_groups_need_no_widths():
+    counts = xr.DataArray(np.arange(17.0, 0, -1), dims="age", coords={"age": range(0, 85, 5)})
+    smooth = mp.smooth_ages(counts, method="arriaga")
+    assert smooth["age_width"].values[-1] == np.inf
+
+
+def test_schedules_of_other_widths():
+    coords = {"sex": ["female", "male"], **mp.age_coords([0, 15, 30])}
+    shares = xr.DataArray([[0.2, 0.7, 0.1]] * 2, dims=("sex", "age"), coords=coords)
+    closed = shares.assign_coords(mp.age_coords([0, 15, 30], open_ended=False))
+    with says(mp.AlignmentError, "outflow: dim 'age'", "groups of inflow", "age_width"):
+        mp.flow_difference(shares, closed, intercept=0.02, slope_gain=0.8, slope_loss=0.2)
+
+
+def test_lifetime_migration_of_other_countries():
+    places = ["A", "B"]
+    people = xr.DataArray(
+        np.full((2, 2, 3), 10.0),
+        dims=("country", "birthplace", "age"),
+        coords={"country": places, "birthplace": places, **mp.age_coords([0, 10, 20])},
+    )
+    with says(mp.AlignmentError, "end: dim 'country'", "1 missing: \\['B'\\]"):
+        one = {"country": [0], "birthplace": [0]}
+        survival = people.isel(country=0, birthplace=0, drop=True) * 0.09
+        mp.lifetime_migration(people, people.isel(one), survival, interval=10)
+
+
+@pytest.mark.parametrize("name", ["survival_or_life_table", "births"])
+def test_what_is_no_array_between_several_rounds(name):
+    given = {"survival_or_life_table": ratios(), "births": ratios()} | {name: [0.9]}
+    rounds = round_().expand_dims(time=[2000.0, 2005.0])
+    with says(mp.SchemaError, name.split("_")[0], "expected an xarray.DataArray, got list"):
+        mp.net_migration_rounds(rounds, **given)

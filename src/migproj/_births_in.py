@@ -33,10 +33,10 @@ def births_by_group(
     pooled = groups.lower[-1] < ways.interval
     if pooled and children != "arrivals":
         raise IntervalError(
-            f"the group {groups.labels[-1]} holds both people born in the {ways.interval:g} years "
-            "between the rounds and people born before; children='arrivals' counts the former as "
-            "migrants (a foreign-born stock), else give an age group that starts at "
-            f"{ways.interval:g}"
+            f"end: dim 'age': the group {groups.labels[-1]} holds both people born in the "
+            f"{ways.interval:g} years between the rounds and people born before; "
+            "children='arrivals' counts the former as migrants (a foreign-born stock), else give "
+            f"an age group that starts at {ways.interval:g}"
         )
     if births is None:
         return xr.DataArray(np.full(max(ways.born, 1), np.nan), dims="age")

@@ -33,6 +33,7 @@ __all__ = [
     "check_survival",
     "check_table",
     "check_weights",
+    "shown",
     "where",
 ]
 
@@ -48,11 +49,12 @@ _SHARES: Final = 1e-6
 def as_number(name: str, value: Any) -> xr.DataArray:
     """A number or a DataArray, as a DataArray."""
     if isinstance(value, xr.DataArray):
+        check_numbers(name, value)
         return value
     if isinstance(value, bool | np.timedelta64) or not isinstance(value, int | float | np.number):
         raise SchemaError(
-            f"{name}: expected a number or an xarray.DataArray, got {type(value).__name__} "
-            f"{value!r}; label several values: xr.DataArray(values, dims=..., coords=...)"
+            f"{name}: expected a number or an xarray.DataArray, got {shown(value)}; label several "
+            "values: xr.DataArray(values, dims=..., coords=...)"
         )
     return xr.DataArray(float(value))
 
@@ -73,6 +75,9 @@ def check_table(name: str, table: Any, *variables: str) -> None:
     for variable in variables:
         check_dims(f"{name}[{variable!r}]", table[variable], "age")
         check_numbers(f"{name}[{variable!r}]", table[variable])
+        if not _is_lazy(table[variable]):  # may be infinite, where nobody dies in the open group
+            lowest, _ = _range(table[variable])
+            _check_not_negative(f"{name}[{variable!r}]", table[variable], "values", lowest)
 
 
 def check_dims(name: str, array: Any, *dims: str) -> None:
@@ -141,8 +146,9 @@ def check_same_places(name: str, array: xr.DataArray, whose: str, of: xr.DataArr
 
 def check_numbers(name: str, array: xr.DataArray) -> None:
     """`array` holds numbers."""
-    if not (np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)):
-        sample = "" if _is_lazy(array) else f" such as {array.values.ravel()[0]!r}"
+    if array.dtype.kind not in "iuf":  # np.integer would hold time differences
+        first = "" if _is_lazy(array) else array.values.flat[0]
+        sample = "" if _is_lazy(array) else f" such as {getattr(first, 'item', lambda: first)()!r}"
         raise SchemaError(
             f"{name}: expected numbers, got dtype {array.dtype}{sample}; convert with "
             f"{name}.astype(float) after mending what is not a number"
@@ -153,6 +159,11 @@ def check_labels_of(
     name: str, array: xr.DataArray, dim: str, of: str, source: xr.DataArray, whose: str, mend: str
 ) -> None:
     """`array` has along `dim` the labels of the dim `whose` of `source`, in their order."""
+    if whose not in source.indexes:
+        raise SchemaError(
+            f"{of}: dim {whose!r} has no labels; nothing is aligned by position: "
+            f"{of}.assign_coords({whose}=[...])"
+        )
     if dim not in array.indexes:
         raise SchemaError(
             f"{name}: dim {dim!r} has no labels; nothing is aligned by position: "
@@ -289,6 +300,11 @@ def check_ratio_at_birth(name: str, array: xr.DataArray) -> None:
             f"{name}: expected males per female (near 1.05), got {largest:g}: divide males "
             "per 100 females by 100"
         )
+    if 0 < largest < 0.6:
+        raise SchemaError(
+            f"{name}: expected males per female (near 1.05), got {largest:g}: of a share of boys "
+            "give share / (1 - share)"
+        )
 
 
 def _range(array: xr.DataArray) -> tuple[float, float]:
@@ -301,8 +317,9 @@ def _check_not_negative(name: str, array: xr.DataArray, what: str, lowest: float
     if lowest < 0:
         negative = array.values < 0
         raise SchemaError(
-            f"{name}: expected {what} of 0 or more, got {int(negative.sum())} negative value(s): "
-            f"{'; '.join(where(array, negative))}"
+            f"{name}: expected {what} of 0 or more, got {int(negative.sum())} negative value(s), "
+            f"the lowest {lowest:g}: {'; '.join(where(array, negative))}; correct them, or if they "
+            f"are codes for missing (-1, -9): {name}.where({name} >= 0)"
         )
 
 
@@ -333,8 +350,8 @@ def check_sexes(name: str, array: xr.DataArray, *, both: bool) -> None:
         )
     if both and set(labels) != {FEMALE, MALE}:
         raise SchemaError(
-            f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; two sexes "
-            "are projected together, for births depend on women and split by sex"
+            f"{name}: dim 'sex': expected both {FEMALE!r} and {MALE!r}, got {labels}; "
+            "give both, for the sexes are reckoned together here"
         )
 
 
@@ -415,6 +432,14 @@ def _check_same_scalars(arrays: Sequence[tuple[str, xr.DataArray]]) -> None:
                     f"the same: select one {coord} in both, or .drop_vars({coord!r}) if the "
                     "two are meant to be combined"
                 )
+
+
+def shown(value: Any) -> str:
+    """What was given, in a line: its type, where that is not plain, and the value if short."""
+    text, kind = repr(value), type(value).__name__
+    if isinstance(value, str | int | float | tuple | None):
+        return text if len(text) <= 80 else f"{text[:80]} ..."
+    return f"{kind} {text}" if len(text) <= 80 and "\n" not in text else kind
 
 
 def where(array: xr.DataArray, flags: npt.NDArray[np.bool_], most: int = 5) -> list[str]:

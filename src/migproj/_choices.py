@@ -1,4 +1,4 @@
-"""Keyword choices given as a string, or as an array of strings over batch dims."""
+"""Keyword choices: one of several, a number, a range of ages, or an array of strings over dims."""
 
 from __future__ import annotations
 
@@ -8,12 +8,54 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from migproj._checks import where
+from migproj._checks import shown, where
 from migproj.errors import SchemaError
 
-__all__ = ["FloatType", "choice_codes", "float_type", "outputs_kept"]
+__all__ = [
+    "FloatType",
+    "age_range",
+    "check_choice",
+    "check_flag",
+    "choice_codes",
+    "float_type",
+    "outputs_kept",
+    "plain_number",
+]
 
 FloatType: TypeAlias = type[np.float64] | type[np.float32]
+
+
+def check_choice(name: str, given: Any, able: Iterable[Any]) -> None:
+    """`given` is one of `able`; an array, which == compares cell by cell, is none."""
+    known = list(able)
+    if not (given is None or isinstance(given, str | int | np.integer)) or given not in known:
+        raise SchemaError(f"{name}: expected one of {known}, got {shown(given)}")
+
+
+def check_flag(name: str, given: Any) -> None:
+    """`given` is True or False: anything else would be taken for one of them."""
+    if not isinstance(given, bool | np.bool_):
+        raise SchemaError(f"{name}: expected True or False, got {shown(given)}")
+
+
+def plain_number(name: str, given: Any, expected: str) -> float:
+    """One number, not an array or a text; its bounds are for the caller to check."""
+    odd = isinstance(given, bool | np.timedelta64)
+    if odd or not isinstance(given, int | float | np.integer | np.floating):
+        raise SchemaError(f"{name}: expected {expected}, got {shown(given)}")
+    return float(given)
+
+
+def age_range(name: str, given: Any) -> tuple[int, int]:
+    """A first and a last age, in whole years."""
+    pair = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else ()
+    whole = [isinstance(age, int | np.integer) and not isinstance(age, bool) for age in pair]
+    if len(pair) != 2 or not all(whole) or not 0 <= pair[0] <= pair[1]:
+        raise SchemaError(
+            f"{name}: expected a first and a last age in whole years, such as (20, 60), got "
+            f"{shown(given)}"
+        )
+    return int(pair[0]), int(pair[1])
 
 
 def choice_codes(name: str, choice: str | xr.DataArray, codes: Mapping[str, int]) -> xr.DataArray:
@@ -21,7 +63,7 @@ def choice_codes(name: str, choice: str | xr.DataArray, codes: Mapping[str, int]
     if not isinstance(choice, str | xr.DataArray):
         raise SchemaError(
             f"{name}: expected one of {list(codes)} or a labelled array of them, got "
-            f"{type(choice).__name__} {choice!r}; xr.DataArray([...], dims='country', coords=...)"
+            f"{shown(choice)}; xr.DataArray([...], dims='country', coords=...)"
         )
     chosen = choice if isinstance(choice, xr.DataArray) else xr.DataArray(choice)
     values = np.asarray(chosen.values, dtype=object)
@@ -58,7 +100,9 @@ def outputs_kept(
         return tuple(name for name in able if name not in on_request)
     given: Any = keep
     if not isinstance(given, str | Iterable):
-        raise SchemaError(f"keep: expected a list of names, some of {list(able)}, got {given!r}")
+        raise SchemaError(
+            f"keep: expected a list of names, some of {list(able)}, got {shown(given)}"
+        )
     wanted = [given] if isinstance(given, str) else list(given)
     odd = [name for name in wanted if name not in able]
     if odd or not wanted:

@@ -226,7 +226,10 @@ def _instants(population: xr.DataArray, rates: Mapping[str, xr.DataArray]) -> St
         )
     count = population.sizes["time"] - 1
     if count < 1:
-        raise SchemaError("population: dim 'time': expected two instants or more, got one")
+        raise SchemaError(
+            "population: dim 'time': expected two instants or more, got one; give the population "
+            "at the start and at the end of each period"
+        )
     ways = plan("population", population.isel(time=0), rates, None)
     if any("period" in array.dims for array in rates.values()) and ways.count != count:
         raise IntervalError(
@@ -237,7 +240,8 @@ def _instants(population: xr.DataArray, rates: Mapping[str, xr.DataArray]) -> St
     if (np.abs(np.diff(years) - ways.width) > 0.005).any():
         raise IntervalError(
             f"population: dim 'time': expected instants {ways.width:g} years apart (the width of "
-            f"the age groups), got {years[:5].tolist()}"
+            f"the age groups), got {years[:5].tolist()}; select those, or mp.regroup_ages brings "
+            "everything to groups as wide as the years between"
         )
     return replace(ways, count=count)
 
@@ -277,7 +281,7 @@ def _check_total_fertility(total: xr.DataArray) -> None:
         raise SchemaError(
             f"fertility: expected children per woman, from 0 to {_MOST_CHILDREN:g}, got "
             f"{float(total.where(odd).max()):g} ({'; '.join(where(odd, odd.values))}); with a "
-            "fertility_pattern it is total fertility"
+            "fertility_pattern it is total fertility: divide births per 1,000 women by 1,000"
         )
 
 

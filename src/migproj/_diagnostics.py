@@ -15,24 +15,27 @@ from migproj.errors import DataQualityWarning
 __all__ = ["above_one", "counted", "finding", "warn_findings"]
 
 
-def finding(what: str, flags: xr.DataArray) -> str:
-    """``what`` with the number of flagged cells and the labels of the first five, or ""."""
+def finding(what: str, flags: xr.DataArray, mend: str = "") -> str:
+    """``what`` with how many cells are flagged, the labels of the first five and a mend, or ""."""
     if flags.chunks is not None:
         return ""
     count = np.count_nonzero(flags.values)
     if count == 0:
         return ""
     more = f"; and {count - 5} more" if count > 5 else ""
+    last = f" ({mend})" if mend else ""
     if flags.ndim == 0:
-        return what
-    return f"{what} in {count} cell(s): {'; '.join(where(flags, flags.values))}{more}"
+        return f"{what}{last}"
+    return f"{what} in {count} cell(s): {'; '.join(where(flags, flags.values))}{more}{last}"
 
 
-def counted(what: str, count: xr.DataArray, flags: Callable[[], xr.DataArray]) -> str:
+def counted(
+    what: str, count: xr.DataArray, flags: Callable[[], xr.DataArray], mend: str = ""
+) -> str:
     """``what`` of the flagged cells, looked for only where a kernel counted any."""
     if count.chunks is not None or not count.values.any():
         return ""
-    return finding(what, flags())
+    return finding(what, flags(), mend)
 
 
 def above_one(survival: xr.DataArray, *over: str) -> tuple[xr.Variable, str]:

@@ -18,8 +18,10 @@ from migproj._checks import (
     check_lacks,
     check_same_places,
     check_weights,
+    shown,
     where,
 )
+from migproj._choices import check_choice
 from migproj.errors import SchemaError
 
 __all__ = [
@@ -128,8 +130,7 @@ _FAULTS: Final = {
 
 def check_options(method: str, options: Mapping[str, Any]) -> None:
     """Options are of those known, and of those the method reads."""
-    if method not in list(_READS):
-        raise SchemaError(f"method: expected one of {list(_READS)}, got {method!r}")
+    check_choice("method", method, _READS)
     for name, able in (
         ("system", SYSTEMS),
         ("stayers", STAYERS),
@@ -137,15 +138,14 @@ def check_options(method: str, options: Mapping[str, Any]) -> None:
         ("death_adjustment", DEATHS),
         ("balance", BALANCES),
     ):
-        if options[name] not in list(able):
-            raise SchemaError(f"{name}: expected one of {list(able)}, got {options[name]!r}")
+        check_choice(name, options[name], able)
         if name not in _READS[method] and options[name] != next(iter(able)):
             raise SchemaError(f"{name}: method {method!r} does not read it; leave it out")
     for name in ("births", "deaths", "prior", "weight", "total"):
         if options[name] is not None and name not in _READS[method]:
             raise SchemaError(f"{name}: method {method!r} does not read it; leave it out")
     if options["balance"] != "before" and options["system"] != "closed":
-        raise SchemaError("balance: is of system='closed' alone; leave it out")
+        raise SchemaError("balance: is read with system='closed' alone; leave it out")
     if method == "pseudo-bayesian":
         weight = options["weight"]
         number = as_number("weight", np.nan if weight is None else weight)
@@ -155,7 +155,9 @@ def check_options(method: str, options: Mapping[str, Any]) -> None:
                 f"movers, got {weight!r}"
             )
     if method == "dennett" and options["total"] is None:
-        raise SchemaError("total: expected how many move in the world, with 'dennett', got none")
+        raise SchemaError(
+            "total: method 'dennett' needs how many move in the world; give total=..."
+        )
 
 
 def check_stocks(start: xr.DataArray, end: xr.DataArray) -> None:
@@ -254,7 +256,7 @@ def prior_of(prior: xr.DataArray | None, start: xr.DataArray) -> xr.DataArray:
 def positive(name: str, value: Any) -> float:
     number = as_number(name, value)
     if number.ndim or not 0 < float(number) < np.inf:
-        raise SchemaError(f"{name}: expected one number above 0, got {value!r}")
+        raise SchemaError(f"{name}: expected one number above 0, got {shown(value)}")
     return float(number)
 
 

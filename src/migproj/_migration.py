@@ -18,6 +18,7 @@ from migproj._checks import (
     check_shares,
     where,
 )
+from migproj._choices import check_choice
 from migproj._steps import Steps, check_step, same_grid
 from migproj.ages import AgeGroups, widened
 from migproj.errors import SchemaError
@@ -92,8 +93,7 @@ def migration_of(
         ("schedule_scaling", scaling, _SCALINGS),
         ("missing_migration", missing, _MISSING),
     ):
-        if value not in able:
-            raise SchemaError(f"{name}: expected one of {list(able)}, got {value!r}")
+        check_choice(name, value, able)
     if "migration" in rates and "migration_rate" in rates:
         raise SchemaError(
             "migration_rate: given together with migration; migrants are counts or follow from "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims
+from migproj._checks import check_counts, check_dims, shown
+from migproj._choices import age_range, check_choice, plain_number
 from migproj.ages import groups_of
 from migproj.errors import SchemaError
 from migproj.intensity import named
@@ -73,12 +74,21 @@ def whipple_index(
     >>> float(mp.indicators.whipple_index(people + 10 * (people["age"] % 10 == 0)).round(1))
     136.4
     """
-    if len(digits) == 0 or any(d not in _DIGITS for d in digits):
-        raise SchemaError(f"digits: expected last digits from 0 to 9, got {tuple(digits)!r}")
-    counts, single = _single_years(population, ages[0] - 2, ages[1] + 2)
-    within = (single >= ages[0]) & (single <= ages[1]) & np.isin(single % 10, digits)
+    able: Any = digits
+    wanted = (
+        list(able) if isinstance(able, Iterable | np.ndarray) and not isinstance(able, str) else []
+    )
+    if not wanted or any(not isinstance(d, int | np.integer) or d not in _DIGITS for d in wanted):
+        raise SchemaError(
+            f"digits: expected last digits from 0 to 9, such as (0, 5), got {shown(digits)}"
+        )
+    first, last = age_range("ages", ages)
+    counts, single = _single_years(population, first - 2, last + 2)
+    within = (single >= first) & (single <= last) & np.isin(single % 10, wanted)
     if not within.any():
-        raise SchemaError(f"digits: expected last digits of ages {ages}, got {tuple(digits)!r}")
+        raise SchemaError(
+            f"digits: expected last digits of ages from {first} to {last}, got {shown(digits)}"
+        )
     heaped = counts.where(_of_age(within), 0.0)
     share = heaped.sum("age", skipna=False) / counts.sum("age", skipna=False)
     return named(100 * len(single) / int(within.sum()) * share, "whipple_index")
@@ -130,9 +140,9 @@ def digit_shares(
     >>> mp.indicators.digit_shares(people.where(people["age"] % 5 == 0, 0.0)).round(3).values
     array([50.,  0.,  0.,  0.,  0., 50.,  0.,  0.,  0.,  0.])
     """
-    if method not in ("myers", "bachi"):
-        raise SchemaError(f"method: expected 'myers' or 'bachi', got {method!r}")
-    low, high = ages or ((10, 89) if method == "myers" else (23, 77))
+    check_choice("method", method, ("myers", "bachi"))
+    default = (10, 89) if method == "myers" else (23, 77)
+    low, high = default if ages is None else age_range("ages", ages)
     counts, single = _single_years(population, low, high)
     weights = np.zeros((10, len(single)))
     if method == "myers":
@@ -246,9 +256,13 @@ def coale_li_index(
     >>> float(mp.indicators.coale_li_index(people).round(6))
     1.0
     """
-    heaped = [x for x in range(ages[0], ages[1] + 1) if x % 10 == digit]
+    first, last = age_range("ages", ages)
+    wanted = plain_number("digit", digit, "a last digit from 0 to 9")
+    heaped = [x for x in range(first, last + 1) if x % 10 == wanted]
     if not heaped:
-        raise SchemaError(f"digit: expected a last digit of ages {ages}, got {digit!r}")
+        raise SchemaError(
+            f"digit: expected a last digit of one of the ages {first} to {last}, got {digit!r}"
+        )
     counts, single = _single_years(population, heaped[0] - 4, heaped[-1] + 4)
     smooth = np.convolve(np.full(5, 0.2), np.full(5, 0.2))
     total = xr.DataArray(0.0)
@@ -301,8 +315,9 @@ def spoorenberg_index(
     >>> float(mp.indicators.spoorenberg_index(people))
     0.0
     """
-    counts, single = _single_years(population, ages[0] - 2, ages[1] + 2)
-    inside = (single >= ages[0]) & (single <= ages[1])
+    first, last = age_range("ages", ages)
+    counts, single = _single_years(population, first - 2, last + 2)
+    inside = (single >= first) & (single <= last)
     ends = inside & (single % 10 == _DIGITS[:, None])
     near = sum(np.roll(ends, k, axis=1).astype(float) for k in range(-2, 3))
     part, whole = (_by_digit(counts, some) for some in (ends.astype(float), np.asarray(near)))

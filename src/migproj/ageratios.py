@@ -7,6 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_sexes
+from migproj._choices import age_range, plain_number
 from migproj.ages import AgeGroups, groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.errors import SchemaError
@@ -150,8 +151,10 @@ def age_sex_accuracy(population: xr.DataArray, *, ages: tuple[int, int] = (0, 74
     >>> float(mp.indicators.age_sex_accuracy(people).round(2))
     5.95
     """
+    # First, for it says what is wrong of the dim sex.
+    of_sexes = sex_ratio_score(population, ages=ages)
     by_sex = age_ratio_score(population, ages=ages).sum("sex", skipna=False)
-    return named(3 * sex_ratio_score(population, ages=ages) + by_sex, "age_sex_accuracy")
+    return named(3 * of_sexes + by_sex, "age_sex_accuracy")
 
 
 def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)) -> xr.DataArray:
@@ -195,11 +198,12 @@ def sawtooth_index(population: xr.DataArray, *, ages: tuple[int, int] = (40, 79)
     """
     counts, groups = _five_years(population, 3)
     lower = np.array(groups.lower[1 : counts.sizes["age"] - 1])
-    chosen = (lower % 10 == 0) & (lower >= ages[0]) & (lower + 4 <= ages[1])
+    first, last = age_range("ages", ages)
+    chosen = (lower % 10 == 0) & (lower >= first) & (lower + 4 <= last)
     if not chosen.any():
         raise SchemaError(
-            f"ages: expected closed groups from an age that ends in 0 within {ages}, with both "
-            f"neighbours, got {', '.join(groups.labels)}"
+            f"ages: expected closed groups from an age that ends in 0 within {first} to {last}, "
+            f"with both neighbours, got {', '.join(groups.labels)}; widen ages="
         )
     ratio = _to_neighbours(counts).isel(age=np.flatnonzero(chosen))
     return named(ratio.mean("age", skipna=False), "sawtooth_index")
@@ -257,9 +261,9 @@ def roughness(
     """
     counts, groups = _five_years(population, 3)
     lower = np.array(groups.lower[: counts.sizes["age"]])
-    low, high = ages or (20, int(lower[-1]) + 4)
+    low, high = (20, int(lower[-1]) + 4) if ages is None else age_range("ages", ages)
     chosen = np.flatnonzero((lower >= low) & (lower + 4 <= high))
-    if not 0 < span <= 1:
+    if not 0 < plain_number("span", span, "a share above 0 and up to 1") <= 1:
         raise SchemaError(f"span: expected a share above 0 and up to 1, got {span!r}")
     near = int((len(chosen) - 1) * span + 1e-5)
     if near < 4:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_dims
+from migproj._checks import check_dims, check_numbers, shown
+from migproj._choices import check_flag
 from migproj.errors import SchemaError
 
 __all__ = [
@@ -56,6 +57,12 @@ class AgeGroups:
     def is_open(self) -> bool:
         """Whether the last group has no upper bound."""
         return self.width[-1] == float("inf")
+
+    def unlike(self, got: AgeGroups) -> str:
+        """Which of these groups are missing in others, and which are there beside them."""
+        missing = [label for label in self.labels if label not in got.labels]
+        extra = [label for label in got.labels if label not in self.labels]
+        return f"missing: {missing[:5]}, not expected: {extra[:5]}"
 
     @cached_property
     def upper(self) -> tuple[float, ...]:
@@ -122,13 +129,23 @@ def age_coords(
     >>> mp.age_coords(["0-4", "5-9", "10-19", "20+"])["age_width"].values
     array([ 5.,  5., 10., inf])
     """
-    values: list[Any] = list(ages)
+    check_flag("open_ended", open_ended)
+    given: Any = ages
+    if isinstance(given, str | bytes | set | Mapping) or not isinstance(given, Iterable):
+        raise SchemaError(
+            f"ages: expected lower bounds or labels, such as [0, 15, 65] or ['0-14', '15+'], got "
+            f"{shown(given)}"
+        )
+    values = np.ravel(given.values).tolist() if isinstance(given, xr.DataArray) else list(given)
     if any(isinstance(value, str) for value in values):
         lower, width = _read_labels([str(value) for value in values])
         return _checked("ages", lower, width).coords()
-    numbers = np.asarray(values)
-    if numbers.size == 0 or not np.issubdtype(numbers.dtype, np.integer):
-        raise SchemaError(f"ages: expected whole lower bounds or labels, got {values[:5]!r}")
+    whole = [isinstance(x, int | np.integer) and not isinstance(x, bool) for x in values]
+    if not values or not all(whole):
+        raise SchemaError(
+            "ages: expected lower bounds in whole years or labels, such as [0, 15, 65] or "
+            f"['0-14', '15+'], got {shown(values[:5])}"
+        )
     lower = [int(value) for value in values]
     width = [float(b - a) for a, b in itertools.pairwise(lower)]
     last = float("inf") if open_ended or not width else width[-1]
@@ -337,6 +354,7 @@ def regroup_ages(array: xr.DataArray, ages: AgesLike) -> xr.DataArray:
     """
     check_dims("array", array, "age")
     have = groups_of(array, "array")
+    check_numbers("array", array)
     want = as_groups(ages, open_ended=have.is_open)
     result = summed(array, unions(have, want, "array"))
     result.attrs = dict(array.attrs)
@@ -414,9 +432,4 @@ def as_groups(ages: AgesLike, *, open_ended: bool = True) -> AgeGroups:
     if isinstance(ages, xr.DataArray | xr.Dataset | xr.Coordinates):
         return groups_of(ages, "ages")
     given: Any = ages
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise SchemaError(
-            f"ages: expected lower bounds or labels, such as [0, 15, 65] or ['0-14', '15+'], got "
-            f"{given!r}"
-        )
-    return groups_of(age_coords(list(given), open_ended=open_ended), "ages")
+    return groups_of(age_coords(given, open_ended=open_ended), "ages")

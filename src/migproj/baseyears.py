@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import (
+    as_number,
     check_counts,
     check_dims,
     check_labels_match,
@@ -19,6 +20,7 @@ from migproj._checks import (
     check_ratio_at_birth,
     check_table,
 )
+from migproj._choices import check_choice, check_flag, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import by_age, groups_of
 from migproj.conventions import FEMALE, MALE, VARIABLES
@@ -96,14 +98,17 @@ def interpolate_rounds(
     check_dims("population", population, "time")
     check_one_chunk("population", population, "time")
     check_counts("population", population)
-    if method not in ("linear", "exponential", "power"):
-        raise SchemaError(f"method: expected 'linear', 'exponential' or 'power', got {method!r}")
-    if not 0 < power < np.inf:
+    check_choice("method", method, ("linear", "exponential", "power"))
+    if not 0 < plain_number("power", power, "a number above 0") < np.inf:
         raise SchemaError(
             f"power: expected a number above 0, got {power!r}; method='exponential' is its limit"
         )
+    check_flag("extrapolate", extrapolate)
     if "time" not in population.coords:
-        raise SchemaError("population: dim 'time' has no labels: assign_coords(time=[...])")
+        raise SchemaError(
+            "population: dim 'time' has no labels; label each round: "
+            "population.assign_coords(time=[...])"
+        )
     known = np.array([year_of(t, "population", "time") for t in population["time"].values])
     wanted = np.array([year_of(t, "times", "times") for t in np.atleast_1d(np.asarray(times))])
     if len(known) < 2 or (np.diff(known) <= 0).any():
@@ -111,6 +116,8 @@ def interpolate_rounds(
             f"population: dim 'time': expected two rounds or more in order, got "
             f"{known[:5].tolist()}; population.sortby('time') mends the order"
         )
+    if not wanted.size:
+        raise IntervalError("times: empty; give the instants wanted, such as [1985, 1990]")
     outside = wanted[(wanted < known[0]) | (wanted > known[-1])]
     if outside.size and not extrapolate:
         raise IntervalError(
@@ -226,7 +233,7 @@ def base_population(
     check_dims("fertility", fertility, "age")
     check_of_women("fertility", fertility)
     check_rates("fertility", fertility)
-    ratio = xr.DataArray(sex_ratio_at_birth)
+    ratio = as_number("sex_ratio_at_birth", sex_ratio_at_birth)
     check_ratio_at_birth("sex_ratio_at_birth", ratio)
     lived = _person_years(life_table, population)
     bearing = groups_of(fertility, "fertility")
@@ -274,7 +281,10 @@ def base_population(
     made = made.transpose(..., "sex", "age").assign_coords(
         groups_of(population, "population").coords()
     )
-    warn_findings("base_population", [finding("children below 0", made < 0)])
+    warn_findings(
+        "base_population",
+        [finding("children below 0", made < 0, "check the life table and fertility")],
+    )
     return made.rename(population.name).assign_attrs(units=VARIABLES["population"].units)
 
 
@@ -308,7 +318,7 @@ def _check_match(
         if "before" in array.dims and array.sizes["before"] != len(_BEFORE):
             raise SchemaError(
                 f"{name}: dim 'before': expected the three instants {_BEFORE} years before the "
-                f"census, got {array.sizes['before']}"
+                f"census, got {array.sizes['before']}; interpolate the rates to them"
             )
         if "before" in array.indexes and tuple(array.indexes["before"]) != _BEFORE:
             raise AlignmentError(

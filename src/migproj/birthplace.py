@@ -19,6 +19,7 @@ from migproj.ages import AgeGroups, AgesLike, groups_of
 from migproj.conventions import VARIABLES
 from migproj.errors import IntervalError, SchemaError
 from migproj.netmigration import Interpolation, net_migration
+from migproj.survival import years_above_zero
 
 __all__ = ["age_at_migration", "lifetime_migration"]
 
@@ -200,9 +201,7 @@ def age_at_migration(net: xr.DataArray, *, interval: float | None = None) -> xr.
         raise IntervalError(
             "interval: unknown, for net has no scalar coordinate 'period_width'; pass interval=10"
         )
-    years = float(width) if interval is None and width is not None else float(interval or 0)
-    if not years > 0:
-        raise IntervalError(f"interval: expected a number of years above 0, got {interval!r}")
+    years = years_above_zero(width if interval is None else interval)
     shares = xr.DataArray(_lexis_shares(groups, years), dims=("age", "to"))
     plain = net.drop_vars([name for name, c in net.coords.items() if "age" in c.dims])
     moved = (plain.fillna(0.0) * shares).sum("age")

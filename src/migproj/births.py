@@ -99,10 +99,10 @@ def births_from_rates(
     start = _women("women_start", women_start)
     end = _women("women_end", women_end)
     groups = groups_of(start, "women_start")
-    if groups_of(end, "women_end") != groups:
+    if (got := groups_of(end, "women_end")) != groups:
         raise AlignmentError(
-            f"women_end: dim 'age': expected the groups of women_start, {groups.labels[:8]}, got "
-            f"{groups_of(end, 'women_end').labels[:8]}; mp.regroup_ages brings them together"
+            f"women_end: dim 'age': expected the groups of women_start; {groups.unlike(got)}; "
+            "mp.regroup_ages brings them together"
         )
     check_dims("fertility", fertility, "age")
     check_rates("fertility", fertility)
@@ -115,10 +115,10 @@ def births_from_rates(
         survival = xr.DataArray(np.ones(len(groups)), dims="age", coords=groups.coords())
     check_dims("survival", survival, "age")
     check_survival("survival", survival)
-    if groups_of(survival, "survival") != groups:
+    if (got := groups_of(survival, "survival")) != groups:
         raise AlignmentError(
-            f"survival: dim 'age': expected the groups of women_start, {groups.labels[:8]}, got "
-            f"{groups_of(survival, 'survival').labels[:8]}"
+            f"survival: dim 'age': expected the groups of women_start; {groups.unlike(got)}; "
+            "mp.survival_ratios(life_table, ages=women_start) makes them"
         )
     width = survival.coords.get("period_width")
     if width is not None and (width != years).any():
@@ -254,7 +254,10 @@ def _women(name: str, array: xr.DataArray) -> xr.DataArray:
         return array.drop_vars("sex", errors="ignore")
     check_sexes(name, array, both=False)
     if FEMALE not in array["sex"].values:
-        raise AlignmentError(f"{name}: dim 'sex': expected {FEMALE!r}, got {array['sex'].values}")
+        raise AlignmentError(
+            f"{name}: dim 'sex': expected {FEMALE!r}, got {array['sex'].values.tolist()}; births "
+            f"are of women: give them"
+        )
     return array.sel(sex=FEMALE, drop=True)
 
 

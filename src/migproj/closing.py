@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -18,6 +17,7 @@ from migproj._checks import (
     check_same_places,
     where,
 )
+from migproj._choices import age_range, check_choice, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import OLDEST, AgeGroups, closed_groups, groups_of
 from migproj.errors import AlignmentError, SchemaError
@@ -156,8 +156,7 @@ def extend_mortality(
     >>> round(float(table["ex"][0]), 1)
     22.4
     """
-    if law not in _LAWS:
-        raise SchemaError(f"law: expected one of {list(_LAWS)}, got {law!r}")
+    check_choice("law", law, _LAWS)
     check_dims("mx", mx, "age")
     check_rates("mx", mx)
     groups = groups_of(mx, "mx")
@@ -215,7 +214,9 @@ def _extended(groups: AgeGroups, from_age: int | None, to_age: int) -> tuple[int
     """Where the rates of the law begin among the groups of the result, and those groups."""
     closed = closed_groups(groups)
     if not closed.lower:
-        raise SchemaError(f"mx: dim 'age': expected closed groups, got {groups.labels} alone")
+        raise SchemaError(
+            f"mx: dim 'age': expected closed groups, got {groups.labels} alone; give rates by age"
+        )
     end, width = int(closed.upper[-1]), int(closed.width[-1])
     if not isinstance(to_age, int | np.integer):
         raise SchemaError(f"to_age: expected a whole age, got {to_age!r}")
@@ -227,21 +228,19 @@ def _extended(groups: AgeGroups, from_age: int | None, to_age: int) -> tuple[int
     added = range(end, to_age, width)
     lower = (*closed.lower, *added, to_age)
     grid = AgeGroups(lower, (*closed.width, *(float(width) for _ in added), float("inf")))
-    start = end if from_age is None else from_age
+    start = end if from_age is None else plain_number("from_age", from_age, "a whole age")
     allowed = (*closed.lower[1:], end)
     if start not in allowed:
         raise SchemaError(
             f"from_age: expected the lower bound of a group of mx after the first, up to {end}, "
             f"got {from_age!r}; the nearest is {min(allowed, key=lambda low: abs(low - start))}"
         )
-    return lower.index(start), grid
+    return lower.index(int(start)), grid
 
 
 def _fitted(groups: AgeGroups, fit_ages: Any, least: int, law: str) -> list[int]:
     """The positions of the closed groups between `fit_ages`."""
-    if not isinstance(fit_ages, Sequence) or len(fit_ages) != 2 or not fit_ages[0] < fit_ages[1]:
-        raise SchemaError(f"fit_ages: expected two ascending ages, got {fit_ages!r}")
-    low, high = fit_ages
+    low, high = age_range("fit_ages", fit_ages)
     bounds = zip(groups.lower, groups.upper, strict=True)
     fitted = [g for g, (lower, upper) in enumerate(bounds) if low <= lower and upper <= high]
     if len(fitted) < least:
@@ -276,7 +275,8 @@ def _check_events(
         check_counts(name, array, people=False)
         if (got := groups_of(array, name)) != groups:
             raise AlignmentError(
-                f"{name}: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}"
+                f"{name}: dim 'age': expected the groups of mx; {groups.unlike(got)}; "
+                "mp.regroup_ages sums counts to wider groups"
             )
     check_same_places("deaths", deaths, "exposure", exposure)
     check_labels_match(arrays, dims=dict.fromkeys(d for a in arrays.values() for d in a.dims))
@@ -285,7 +285,7 @@ def _check_events(
         if bool(odd.any()):
             raise SchemaError(
                 f"exposure: expected more than 0 where there are deaths, got {int(odd.sum())} of "
-                f"0: {'; '.join(where(odd, odd.values))}"
+                f"0: {'; '.join(where(odd, odd.values))}; correct them, or fit_ages without them"
             )
 
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import (
@@ -53,7 +54,8 @@ def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -
     Raises
     ------
     SchemaError
-        If a factor is not above 0 or is over 50, as percentages are, or counts are none.
+        If a factor is below 0.2 or above 10 (a share of people missed, a percentage), or counts
+        are none.
     AlignmentError
         If labels, or age groups, differ on a dim that the two share.
 
@@ -79,16 +81,21 @@ def correct_coverage(population: xr.DataArray, coverage: float | xr.DataArray) -
     check_counts("population", population, people=False)
     factors = as_number("coverage", coverage)
     check_numbers("coverage", factors)
-    values = factors.values if factors.chunks is None else np.ones(0)
-    if (odd := (values <= 0) | (values > _PERCENT)).any():
-        first = float(values[odd][0])
-        mend = "divide percentages by 100" if first > 0 else "a distribution of it must not reach 0"
+    if factors.chunks is None and (odd := _far_from_one(factors)).any():
         raise SchemaError(
-            f"coverage: expected true over enumerated, above 0 and near 1, got {first:g} "
-            f"({'; '.join(where(factors, odd))}); {mend}"
+            "coverage: expected true over enumerated, near 1, got "
+            f"{float(factors.values[odd][0]):g} ({'; '.join(where(factors, odd))}); for 3 per cent "
+            "of the people missed give 1 / (1 - 0.03), and divide percentages by 100"
         )
     _check_same_groups("population", population, "coverage", factors)
     return _product("population", population, "coverage", factors).assign_attrs(CORRECTED)
+
+
+def _far_from_one(factors: xr.DataArray) -> npt.NDArray[np.bool_]:
+    """Shares of people missed are below 0.2, percentages of them or of coverage above 10."""
+    values = factors.values
+    far: npt.NDArray[np.bool_] = (values < 0.2) | (values > 10)
+    return far
 
 
 def _check_same_groups(name: str, array: xr.DataArray, other: str, factor: xr.DataArray) -> None:
@@ -251,7 +258,7 @@ def scale_mortality(mx: xr.DataArray, e0: float | xr.DataArray, **rules: Any) ->
     if groups_of(mx, "mx").lower[0] != 0:
         raise SchemaError(
             f"mx: dim 'age': expected rates from birth on, as e0 is of births, got ages from "
-            f"{groups_of(mx, 'mx').lower[0]} on"
+            f"{groups_of(mx, 'mx').lower[0]} on; give the rates of all ages"
         )
     wanted = as_number("e0", e0)
     check_numbers("e0", wanted)

@@ -52,8 +52,8 @@ def decimal_year(date: DateLike) -> float:
     >>> mp.decimal_year(1950)
     1950.0
     """
-    if isinstance(date, bool):
-        raise IntervalError(f"date: expected a year or a date, got {date!r}")
+    if isinstance(date, bool | np.timedelta64):
+        raise IntervalError(f"date: expected a year, such as 1980.8, or a date, got {date!r}")
     if isinstance(date, int | float | np.integer | np.floating):
         year = float(date)
         if not math.isfinite(year):
@@ -65,14 +65,14 @@ def decimal_year(date: DateLike) -> float:
             )
         return round(year, _PLACES)
     if isinstance(date, str):
-        text = date.strip()
+        text = str(date).strip()  # of NumPy's strings too
         if text.isdigit() and len(text) == 4:
             return float(text)
         try:
             day = dt.date.fromisoformat(text)
         except ValueError:
             raise IntervalError(
-                f"date: expected an ISO date such as '1980-10-22' or a year, got {date!r}"
+                f"date: expected an ISO date such as '1980-10-22' or a year, got {text!r}"
             ) from None
         return _of_day(day)
     if isinstance(date, dt.date | np.datetime64):

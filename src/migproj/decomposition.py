@@ -131,11 +131,9 @@ def _check_same(first: xr.Dataset, second: xr.Dataset) -> None:
     """The tables have the same age groups, and the same labels on the dims that both have."""
     expected, got = groups_of(first, "first"), groups_of(second, "second")
     if expected != got:
-        missing = [label for label in expected.labels if label not in got.labels]
-        extra = [label for label in got.labels if label not in expected.labels]
         raise AlignmentError(
-            f"second: dim 'age': expected the age groups of first, missing: {missing[:5]}, not "
-            f"expected: {extra[:5]}; make both tables by the same groups"
+            f"second: dim 'age': expected the age groups of first; {expected.unlike(got)}; "
+            "make both tables by the same groups"
         )
     # Of different sexes, places or years: scalar coordinates may differ.
     one, other = (table.reset_coords(drop=True) for table in (first, second))

@@ -16,6 +16,7 @@ from migproj._checks import (
     check_finite,
     check_labels_match,
     check_lacks,
+    check_numbers,
     check_rates,
     check_same_places,
     check_sexes,
@@ -198,6 +199,8 @@ def distribute_flows(
     for name, flow in (("inflow", inflow), ("outflow", outflow)):
         check_dims(name, flow, "age")
         check_weights(name, flow, "shares or rates")
+    if population is not None:
+        _check_people(population)
     inputs = {**given, "inflow": inflow, "outflow": outflow}
     _check_match(inputs if population is None else {**inputs, "population": population})
     check_shares("inflow", inflow, _shared_over(given["arrivals"], inflow))
@@ -308,6 +311,8 @@ def _by_rule(
     _check_places(total, population)
     years = _years(total, interval)
     parts = {name: rule[name] for name in ("inflow", "outflow", *PARAMETERS)}
+    for name, part in parts.items():
+        check_numbers(f"schedule[{name!r}]", part)
     _check_match({"total": total, "population": population, **parts})
     inflow, outflow, a, gain, loss, least, women_gain, women_loss = parts.values()
     people = population.drop_vars("age_width", errors="ignore").astype(np.float64)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match
+from migproj._choices import check_choice
 from migproj._diagnostics import finding, warn_findings
 from migproj._flowchecks import STOCK, check_same_dims, check_whole
 from migproj.errors import SchemaError
@@ -108,8 +109,7 @@ def fill_stocks(
     """
     away = away_of(stocks, "stocks", disjoint, "time").transpose(*STOCK)
     instants = _instants(stocks)
-    if outside not in ("growth", "constant", "none"):
-        raise SchemaError(f"outside: expected 'growth', 'constant' or 'none', got {outside!r}")
+    check_choice("outside", outside, ("growth", "constant", "none"))
     if groups is not None and totals is None:
         raise SchemaError("groups: a country that never reports needs its totals; pass totals=...")
     codes = None if groups is None else _codes(groups, stocks)
@@ -161,10 +161,16 @@ def _codes(groups: xr.DataArray, stocks: xr.DataArray) -> npt.NDArray[np.int64]:
     check_dims("groups", groups, "country")
     check_labels_match({"stocks": stocks, "groups": groups}, ["country"])
     if groups.ndim > 1:
-        raise SchemaError(f"groups: expected the dim 'country' alone, got {groups.dims}")
+        raise SchemaError(
+            f"groups: expected the dim 'country' alone, got dims {groups.dims!r}; select one label "
+            "of the others"
+        )
     none = groups["country"].values[groups.isnull().values]
     if none.size:
-        raise SchemaError(f"groups: {none.size} countries have none: {none.tolist()[:5]}")
+        raise SchemaError(
+            f"groups: expected one for each country, got none for {none.size}: "
+            f"{none.tolist()[:5]}; name theirs, such as 'other'"
+        )
     return np.unique(groups.values, return_inverse=True)[1]
 
 

@@ -20,6 +20,7 @@ from migproj._checks import (
     check_weights,
     where,
 )
+from migproj._choices import check_choice
 from migproj._flowchecks import FLOW, check_same_dims, of_origins, positive
 from migproj.errors import AlignmentError, SchemaError
 
@@ -230,8 +231,7 @@ def flows_from_net(
            [ 4.34,  8.71,  0.  ]])
     """
     able = [*_NEAREST, _FEWEST]
-    if method not in able:
-        raise SchemaError(f"method: expected one of {able}, got {method!r}")
+    check_choice("method", method, able)
     check_dims("net", net, "country")
     check_finite("net", net)
     for dim in FLOW:

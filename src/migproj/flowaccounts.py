@@ -20,7 +20,8 @@ from migproj._checks import (
     check_weights,
     where,
 )
-from migproj._flowchecks import FLOW, check_same_dims, of_origins
+from migproj._choices import check_choice
+from migproj._flowchecks import FLOW, check_same_dims, of_origins, positive
 from migproj.errors import IntervalError, SchemaError
 from migproj.fitting import flows_from_net
 from migproj.intensity import named
@@ -116,8 +117,9 @@ def flows_by_age(
     for dim in FLOW:
         check_labels_of("flows", flows, dim, "net", net, "country", "Give 0 where nobody moves")
     check_labels_match({"net": net, "flows": flows}, net.dims)
-    if keep not in ("net", "both"):
-        raise SchemaError(f"keep: expected 'net' or 'both', got {keep!r}")
+    check_choice("keep", keep, ("net", "both"))
+    positive("tolerance", tolerance)
+    positive("max_iterations", max_iterations)
     if keep == "both":  # in turn until the values say that both are met
         net, flows = net.compute(), flows.compute()
     cells = [dim for dim in ("sex", "age") if dim in net.dims and dim not in flows.dims]

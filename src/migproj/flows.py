@@ -12,6 +12,7 @@ import xarray as xr
 
 from migproj._apply import Input, Output, apply
 from migproj._checks import as_number, check_labels_match, check_lacks, check_weights
+from migproj._choices import check_flag
 from migproj._diagnostics import finding, warn_findings
 from migproj._flowchecks import (
     BALANCES,
@@ -218,6 +219,7 @@ def flows_from_stocks(
         "total": total,
     }
     check_options(method, options)
+    check_flag("by_birthplace", by_birthplace)
     check_stocks(start, end)
     if method in _ACCOUNTING:
         rules = _Rules(
@@ -406,7 +408,10 @@ def _by_rates(
     exposed = start.sum("birthplace", skipna=False).rename(country="origin")
     flows = (growth * exposed).where(growth["origin"] != growth["destination"], 0.0)
     count = (flows < 0).sum(FLOW)
-    warn_findings("flows_from_stocks", [finding("negative flows", flows < 0)])
+    warn_findings(
+        "flows_from_stocks",
+        [finding("negative flows", flows < 0, "methods that account for people make none")],
+    )
     return {"flows": flows, "n_negative": count}
 
 

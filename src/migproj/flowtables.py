@@ -14,6 +14,7 @@ from migproj._checks import (
     check_labels_of,
     check_lacks,
 )
+from migproj._choices import check_choice
 from migproj._flowchecks import FLOW
 from migproj.errors import AlignmentError, SchemaError
 from migproj.intensity import effectiveness, named
@@ -64,7 +65,8 @@ def flow_totals(flows: xr.DataArray) -> xr.Dataset:
     >>> totals["net_migration"].values, totals["effectiveness"].values
     (array([-20.,  20.]), array([-0.5,  0.5]))
     """
-    moves = flows.where(_between(flows), 0.0).astype(np.float64)
+    away = _between(flows)
+    moves = flows.where(away, 0.0).astype(np.float64)
     into = moves.sum("origin", skipna=False).rename(destination="place")
     out = moves.sum("destination", skipna=False).rename(origin="place").transpose(*into.dims)
     found = {
@@ -119,15 +121,20 @@ def regroup_flows(
            [ 1.,  0.]])
     """
     _between(flows)
-    if within not in ("keep", "drop"):
-        raise SchemaError(f"within: expected 'keep' or 'drop', got {within!r}")
+    check_choice("within", within, ("keep", "drop"))
     check_dims("regions", regions, "place")
     if regions.ndim > 1:
-        raise SchemaError(f"regions: expected the dim 'place' alone, got {regions.dims}")
+        raise SchemaError(
+            f"regions: expected the dim 'place' alone, got dims {regions.dims!r}; a place has one "
+            "region for all: select one label of the others"
+        )
     check_labels_match({"flows": flows.rename(origin="place"), "regions": regions}, ["place"])
     nowhere = regions["place"].values[regions.isnull().values]
     if nowhere.size:
-        raise SchemaError(f"regions: {nowhere.size} places have none: {nowhere.tolist()[:5]}")
+        raise SchemaError(
+            f"regions: expected one for each place, got none for {nowhere.size} place(s): "
+            f"{nowhere.tolist()[:5]}; name theirs, such as 'other'"
+        )
     values = regions.values.tolist()
     names = list(dict.fromkeys(values))
     belongs = np.array([[name == value for name in names] for value in values], dtype=float)

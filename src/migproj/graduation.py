@@ -9,7 +9,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._apply import Input, Output, apply, dated_as
-from migproj._checks import check_counts, check_dims
+from migproj._checks import as_number, check_counts, check_dims, where
+from migproj._choices import check_choice
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, AgesLike, by_age, groups_of, regroup_ages
 from migproj.errors import SchemaError
@@ -204,8 +205,7 @@ def graduate_ages(
     >>> single.sel(age=slice(0, 4)).values.round(3)
     array([19.648, 20.08 , 20.24 , 20.16 , 19.872])
     """
-    if method not in _METHODS:
-        raise SchemaError(f"method: expected one of {list(_METHODS)}, got {method!r}")
+    check_choice("method", method, _METHODS)
     if method != "pclm" and not (isinstance(penalty, str) and penalty == "bic"):
         raise SchemaError(f"penalty: method {method!r} does not read it; leave it out")
     check_dims("population", population, "age")
@@ -214,7 +214,8 @@ def graduate_ages(
     closed = len(groups) - groups.is_open
     if closed < 2:
         raise SchemaError(
-            f"population: dim 'age': expected two closed groups or more, got {groups.labels}"
+            f"population: dim 'age': expected two closed groups or more, got {groups.labels}; give "
+            "counts by narrower groups"
         )
     lower = range(groups.lower[0], int(groups.upper[closed - 1]))
     made = AgeGroups(tuple(lower), (1.0,) * len(lower))
@@ -237,10 +238,16 @@ def graduate_ages(
     single = dated_as(single, population)
     findings = []
     if method in _PANELS:
-        findings.append(finding("single years below 0", single < 0))
+        findings.append(
+            finding("single years below 0", single < 0, "method='monotone' or 'pclm' makes none")
+        )
     if method == "pclm":
         findings.append(
-            finding("no fit", single.isnull().any("age") & population.notnull().all("age"))
+            finding(
+                "no fit",
+                single.isnull().any("age") & population.notnull().all("age"),
+                "give penalty= a number",
+            )
         )
     warn_findings("graduate_ages", findings)
     single = single.rename(population.name).assign_attrs(population.attrs)
@@ -335,10 +342,12 @@ def _penalised(
     choice = {"aic": 1, "bic": 2}.get(penalty, 0) if isinstance(penalty, str) else 0
     if isinstance(penalty, str) and choice == 0:
         raise SchemaError(f"penalty: expected a number above 0, 'aic' or 'bic', got {penalty!r}")
-    given = xr.DataArray(1.0) if isinstance(penalty, str) else penalty
-    given = given if isinstance(given, xr.DataArray) else xr.DataArray(float(given))
-    if given.chunks is None and not bool((given > 0).all()):
-        raise SchemaError(f"penalty: expected numbers above 0, got {given.values.ravel()[:5]}")
+    given = xr.DataArray(1.0) if isinstance(penalty, str) else as_number("penalty", penalty)
+    if given.chunks is None and (odd := ~(given > 0).values).any():
+        raise SchemaError(
+            f"penalty: expected numbers above 0, got {float(given.values[odd][0]):g} "
+            f"({'; '.join(where(given, odd))})"
+        )
     count = people.sizes["age"]
     offsets = np.concatenate([[0], np.cumsum(groups.width[:count])]).astype(np.int64)
     single, chosen, _ = apply(

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_match, check_lacks, check_sexes
+from migproj._choices import check_choice, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj.ageheaping import (
     coale_li_index,
@@ -157,7 +158,8 @@ def share(array: xr.DataArray, dim: str) -> xr.DataArray:
     >>> (100 * mp.indicators.share(stock.sel(time=2000), "birthplace")).round(1).values
     array([39.4, 60.6])
     """
-    check_dims("array", array, dim)
+    check_dims("array", array)
+    check_choice("dim", dim, map(str, array.dims))
     check_counts("array", array, people=False)
     counts = array.astype(np.float64)
     total = counts.sum(dim, skipna=False)
@@ -248,7 +250,8 @@ def dependency_ratio(population: xr.DataArray, *, young: int = 15, old: int = 65
     check_dims("population", population, "age")
     check_counts("population", population, people=False)
     groups = groups_of(population, "population")
-    if not 0 < young < old:
+    bounds = [plain_number(name, age, "an age") for name, age in (("young", young), ("old", old))]
+    if not 0 < bounds[0] < bounds[1]:
         raise SchemaError(
             f"young, old: expected ages 0 < young < old, got young={young}, old={old}"
         )
@@ -330,14 +333,15 @@ def median_age(population: xr.DataArray) -> xr.DataArray:
 
 def _check_same_groups(start: xr.DataArray, end: xr.DataArray) -> None:
     """The same lower bounds may have other widths: 60-64 is not 60+."""
-    if "age" not in start.dims or "age" not in end.dims:
+    if "age" not in start.dims and "age" not in end.dims:
         return
+    check_dims("start", start, "age")
+    check_dims("end", end, "age")
     expected, got = groups_of(start, "start"), groups_of(end, "end")
     if expected != got:
-        odd = [x for x in got.labels if x not in expected.labels]
         raise AlignmentError(
-            f"end: dim 'age': expected the age groups of start, {expected.labels[:5]} ..., got "
-            f"{odd[:5]}; mp.regroup_ages brings both to the same groups"
+            f"end: dim 'age': expected the age groups of start; {expected.unlike(got)}; "
+            "mp.regroup_ages brings both to the same groups"
         )
 
 

@@ -12,6 +12,7 @@ from migproj._checks import (
     check_labels_match,
     check_rates,
 )
+from migproj._choices import plain_number
 from migproj.ages import groups_of
 from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
@@ -183,7 +184,7 @@ def age_profile(rate: xr.DataArray, *, breadth: float = 5.0) -> xr.Dataset:
     >>> round(float(profile["gross_migraproduction"]), 3), int(profile["peak_age"])
     (2.7, 15)
     """
-    if not 0 <= breadth < np.inf:
+    if not 0 <= plain_number("breadth", breadth, "years of 0 or more") < np.inf:
         raise SchemaError(f"breadth: expected years of 0 or more, got {breadth!r}")
     check_dims("rate", rate, "age")
     check_rates("rate", rate)
@@ -195,7 +196,8 @@ def age_profile(rate: xr.DataArray, *, breadth: float = 5.0) -> xr.Dataset:
     working = (rate["age"] >= 15) & (rate["age"] < 65)
     if not bool(working.any()):
         raise SchemaError(
-            f"rate: dim 'age': expected ages from 15 to 64, got {', '.join(groups.labels[:8])}"
+            f"rate: dim 'age': expected ages from 15 to 64, got {', '.join(groups.labels[:8])}; "
+            "give rates of these ages, from which the peak is told"
         )
     rates = rate.drop_vars("age_width", errors="ignore").astype(np.float64)
     level = (rates * years).sum("age", skipna=False)

@@ -18,6 +18,7 @@ from migproj._checks import (
     check_sexes,
     check_table,
 )
+from migproj._choices import check_choice, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj._exact import Part, parts_of
 from migproj.ages import AgeGroups, age_coords, groups_of
@@ -140,14 +141,14 @@ def intercensal_population(
     """
     check_rounds(start, end)
     check_table("life_table", life_table, "lx", "Tx")
-    if interpolation not in ("spline", "pchip"):
-        raise SchemaError(
-            f"interpolation: expected one of ['spline', 'pchip'], got {interpolation!r}"
-        )
+    check_choice("interpolation", interpolation, ("spline", "pchip"))
     began = instant_of(start, "start")
     years = interval_between(start, end, None)
     if began is None:
-        raise IntervalError("start: expected a scalar coordinate 'time' or 'date'")
+        raise IntervalError(
+            "start: expected a scalar coordinate 'time' or 'date', got none; label the rounds: "
+            "start.assign_coords(date='2000-03-01')"
+        )
     plan = _plan(groups_of(start, "start"), groups_of(end, "end"), began, began + years, day)
     parts = parts_of(life_table, began, years)
     born = _births(births, plan, start)
@@ -206,13 +207,13 @@ class _Plan:
 
 
 def _plan(start: AgeGroups, end: AgeGroups, began: float, ended: float, day: float) -> _Plan:
-    if not 0 <= day < 1:
+    if not 0 <= plain_number("day", day, "a part of a year from 0 to below 1") < 1:
         raise SchemaError(f"day: expected a part of a year from 0 to below 1, got {day!r}")
     for name, groups in (("start", start), ("end", end)):
         if groups.lower[0] != 0 or not groups.is_open:
             raise AlignmentError(
                 f"{name}: dim 'age': expected everyone, from 0 to an open-ended group, got "
-                f"{groups.labels[0]} to {groups.labels[-1]}"
+                f"{groups.labels[0]} to {groups.labels[-1]}; give the whole round"
             )
     days = np.arange(np.floor(began) - 1, np.ceil(ended) + 1) + day
     between = days[(days > began + _NEAR) & (days < ended - _NEAR)]

@@ -16,6 +16,7 @@ from migproj._checks import (
     check_same_places,
     where,
 )
+from migproj._choices import check_choice
 from migproj._periods import periods_of
 from migproj._solve import solved
 from migproj.ages import groups_of
@@ -120,8 +121,7 @@ def lee_carter(
     -0.09
     """
     dim, at = _dates(mx)
-    if method not in ("svd", "sums"):
-        raise SchemaError(f"method: expected 'svd' or 'sums', got {method!r}")
+    check_choice("method", method, ("svd", "sums"))
     _check_match(mx, match, exposure, rules)
     log_rates = logs_of(mx)
     whole_table = log_rates.notnull().all([dim, "age"])
@@ -192,8 +192,7 @@ def middles(array: xr.DataArray, dim: str, name: str) -> Floats:
 def _check_match(
     mx: xr.DataArray, match: str | None, exposure: xr.DataArray | None, rules: dict[str, Any]
 ) -> None:
-    if match not in (None, "e0", "deaths"):
-        raise SchemaError(f"match: expected 'e0', 'deaths' or None, got {match!r}")
+    check_choice("match", match, (None, "e0", "deaths"))
     if (exposure is not None) != (match == "deaths"):
         raise SchemaError(
             f"exposure: expected with match='deaths' and only then, got match={match!r} and "
@@ -207,7 +206,8 @@ def _check_match(
     check_counts("exposure", exposure, people=False)
     if (got := groups_of(exposure, "exposure")) != (groups := groups_of(mx, "mx")):
         raise AlignmentError(
-            f"exposure: dim 'age': expected the groups of mx, {groups.labels}, got {got.labels}"
+            f"exposure: dim 'age': expected the groups of mx; {groups.unlike(got)}; "
+            "mp.regroup_ages sums it to wider groups"
         )
     check_same_places("exposure", exposure, "mx", mx)
     arrays = {"mx": mx, "exposure": exposure}
@@ -290,7 +290,7 @@ def _matched(
         if groups.lower[0] != 0:
             raise SchemaError(
                 f"mx: dim 'age': expected rates from birth on for match='e0', got ages from "
-                f"{groups.lower[0]} on"
+                f"{groups.lower[0]} on; give the rates of all ages, or match='deaths'"
             )
 
         def found(array: xr.DataArray) -> xr.DataArray:

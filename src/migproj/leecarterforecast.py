@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_dims, check_labels_match, check_lacks, check_rates
+from migproj._checks import check_dims, check_labels_match, check_lacks, check_numbers, check_rates
+from migproj._choices import check_choice
 from migproj._periods import follow, periods_of
 from migproj._random import drawn, whole
 from migproj.ages import groups_of
@@ -99,8 +100,7 @@ def forecast_lee_carter(
     (('draw', 'time', 'age'), array([0.007, 0.012]))
     """
     dim, at = _checked_fit(fit)
-    if between not in ("neighbours", "drift"):
-        raise SchemaError(f"between: expected 'neighbours' or 'drift', got {between!r}")
+    check_choice("between", between, ("neighbours", "drift"))
     coords, wanted = _wanted(fit, dim, dates)
     kt, drift = fit["kt"], fit["drift"]
     bare = kt.drop_vars([dim, "period_width"], errors="ignore")
@@ -137,9 +137,14 @@ def _checked_fit(fit: Any) -> tuple[str, Floats]:
             f"{f' with {list(fit)}' if isinstance(fit, xr.Dataset) else ''}; "
             "mp.lee_carter(mx) makes one"
         )
+    for name in needed:
+        check_numbers(f"fit[{name!r}]", fit[name])
     dim = next((dim for dim in ("time", "period") if dim in fit["kt"].dims), None)
     if dim is None:
-        raise SchemaError(f"fit: expected kt by 'time' or 'period', got {fit['kt'].dims!r}")
+        raise SchemaError(
+            f"fit: expected kt by 'time' or 'period', got dims {fit['kt'].dims!r}; "
+            "mp.lee_carter(mx) makes it so"
+        )
     return dim, middles(fit["kt"], dim, "fit")
 
 
@@ -153,7 +158,9 @@ def _wanted(fit: xr.Dataset, dim: str, dates: Any) -> tuple[dict[Any, Any], Floa
         raise IntervalError(f"dates: expected a list of dates, also of one: [2030], got {dates!r}")
     at = np.array([decimal_year(label) for label in labels])
     if at.size == 0 or (np.diff(at) <= 0).any():
-        raise IntervalError(f"dates: expected ascending dates, got {at.tolist()[:8]}")
+        raise IntervalError(
+            f"dates: expected ascending dates, each once, got {at.tolist()[:8]}; sort them"
+        )
     return {dim: at}, at
 
 
@@ -165,7 +172,8 @@ def _jump_off(fit: xr.Dataset, jump_off: xr.DataArray) -> xr.DataArray:
         check_lacks("jump_off", jump_off, dim, f"select the last one, .isel({dim}=-1)")
     if (got := groups_of(jump_off, "jump_off")) != (groups := groups_of(fit["ax"], "fit")):
         raise AlignmentError(
-            f"jump_off: dim 'age': expected the groups of fit, {groups.labels}, got {got.labels}"
+            f"jump_off: dim 'age': expected the groups of fit; {groups.unlike(got)}; "
+            "give rates in them, as those that were fitted"
         )
     own = jump_off.drop_vars(["time", "period", "period_width"], errors="ignore")
     arrays = {"fit": fit["ax"], "jump_off": own}

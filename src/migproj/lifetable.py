@@ -20,6 +20,7 @@ from migproj._checks import (
     check_weights,
     where,
 )
+from migproj._choices import check_choice, plain_number
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj.ages import AgeGroups, closed_groups, groups_of
 from migproj.conventions import MALE
@@ -131,11 +132,12 @@ def life_table(
     if not groups.is_open:
         raise SchemaError(
             f"mx: dim 'age': expected an open-ended last group, got {groups.labels[-1]}; a life "
-            "table is closed by the death rate of everyone from some age on"
+            "table is closed by the death rate of everyone from some age on: give that, or "
+            "mp.extend_mortality adds it"
         )
     a0_rule = _rule("a0", a0, _A0_RULES)
     ax_rule = _rule("ax", ax, _AX_RULES)
-    if not 0 < float(as_number("radix", radix)) < float("inf"):
+    if not 0 < plain_number("radix", radix, "survivors above 0 at the first age") < float("inf"):
         raise SchemaError(f"radix: expected survivors above 0 at the first age, got {radix!r}")
     if ax_rule:
         _check_first_groups(groups, "mx")
@@ -223,10 +225,13 @@ def close_life_table(life_table: xr.Dataset, age: int) -> xr.Dataset:
     """
     check_table("life_table", life_table, *_COLUMNS)
     groups = groups_of(life_table, "life_table")
-    if not groups.is_open or age not in groups.lower:
+    if (
+        not groups.is_open
+        or plain_number("age", age, "the lower bound of a group") not in groups.lower
+    ):
         raise SchemaError(
             f"age: expected a lower bound of a table with an open-ended last group, got {age!r} of "
-            f"{groups.labels[0]} to {groups.labels[-1]}"
+            f"{', '.join(groups.labels)}"
         )
     last = groups.lower.index(age)
     kept = life_table.isel(age=slice(0, last + 1))
@@ -342,7 +347,10 @@ def death_rates(
 def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataArray:
     """Probabilities of dying in the closed groups."""
     if (qx is None) == (lx is None):
-        raise SchemaError("qx, lx: expected one of them, got both or none")
+        raise SchemaError(
+            f"qx, lx: expected one of them, got {'none' if qx is None else 'both'}; each gives "
+            "the other: pass one"
+        )
     if qx is not None:
         check_dims("qx", qx, "age")
         groups = groups_of(qx, "qx")
@@ -350,7 +358,10 @@ def _probabilities(qx: xr.DataArray | None, lx: xr.DataArray | None) -> xr.DataA
         made = qx.isel(age=slice(0, len(closed)))
         check_weights("qx", made, "probabilities")
         if made.chunks is None and bool((made > 1).any()):
-            raise SchemaError(f"qx: expected probabilities up to 1, got {float(made.max()):g}")
+            raise SchemaError(
+                f"qx: expected probabilities up to 1, got {float(made.max()):g}; divide deaths per "
+                "1,000 by 1,000"
+            )
     else:
         assert lx is not None
         check_dims("lx", lx, "age")
@@ -401,8 +412,7 @@ def _check_within(name: str, array: xr.DataArray, width: xr.DataArray) -> None:
 
 def _family(family: Family | None) -> int:
     """The code of a family, 0 where there is none."""
-    if family is not None and family not in _FAMILIES:
-        raise SchemaError(f"family: expected one of {list(_FAMILIES)}, got {family!r}")
+    check_choice("family", family, (None, *_FAMILIES))
     return 0 if family is None else 1 + _FAMILIES.index(family)
 
 
@@ -417,10 +427,9 @@ def _given(
     if isinstance(ax, str):
         return given_a0, xr.DataArray([0.0], dims="age")
     check_dims("ax", ax, "age")
-    if groups_of(ax, "ax") != groups:
+    if (got := groups_of(ax, "ax")) != groups:
         raise SchemaError(
-            f"ax: dim 'age': expected the groups of {whose}, {groups.labels}, got "
-            f"{groups_of(ax, 'ax').labels}"
+            f"ax: dim 'age': expected the groups of {whose}; {groups.unlike(got)}; give ax for each"
         )
     _check_within("ax", ax, groups.coords()["age_width"])
     return given_a0, ax

@@ -93,7 +93,8 @@ def model_migration_schedule(
         share = as_number("women", women)
         if share.chunks is None and bool(((share < 0) | (share > 1)).any()):
             raise SchemaError(
-                f"women: expected a share from 0 to 1, got {share.values.ravel()[:5]}"
+                "women: expected a share from 0 to 1, got "
+                f"{share.values.ravel()[:5].tolist()}; divide percentages by 100"
             )
         check_lacks("women", share, "sex", "it is the share of one sex")
         check_labels_match({"model": parameters, "women": share}, dims=share.dims)

@@ -7,7 +7,15 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_labels_match, check_weights, where
+from migproj._checks import (
+    as_number,
+    check_counts,
+    check_dims,
+    check_labels_match,
+    check_weights,
+    where,
+)
+from migproj._choices import check_choice, check_flag
 from migproj._flowchecks import FLOW, STOCK, check_same_dims
 from migproj.conventions import VARIABLES
 from migproj.errors import AlignmentError, SchemaError
@@ -173,13 +181,15 @@ def reconcile_reports(
     by_destination, by_origin = (
         array.astype(float) for array in xr.broadcast(by_destination, by_origin)
     )
-    if scale not in ("counts", "logs"):
-        raise SchemaError(f"scale: expected 'counts' or 'logs', got {scale!r}")
+    check_choice("scale", scale, ("counts", "logs"))
     weights = {
-        "reliability_of_destination": xr.DataArray(reliability_of_destination),
-        "reliability_of_origin": xr.DataArray(reliability_of_origin),
+        "reliability_of_destination": as_number(
+            "reliability_of_destination", reliability_of_destination
+        ),
+        "reliability_of_origin": as_number("reliability_of_origin", reliability_of_origin),
     }
     for name, weight in weights.items():
+        check_dims(name, weight)
         check_weights(name, weight, "weights")
         check_labels_match({"by_destination": by_destination, name: weight}, weight.dims)
         if extra := set(weight.dims) - set(by_destination.dims):
@@ -190,13 +200,19 @@ def reconcile_reports(
     of_destination, of_origin = weights.values()
     both = (by_destination.notnull() & by_origin.notnull()).transpose(*by_destination.dims)
     idle = (both & (of_destination + of_origin == 0)).transpose(*by_destination.dims)
-    refuse("reliability_of_destination", idle, "weights above 0", "0 for both sides", "weigh one")
+    refuse(
+        "reliability_of_destination",
+        idle,
+        "weights above 0",
+        "0 for both sides",
+        "give one a weight",
+    )
     first, second = by_destination, by_origin
     nobody = (first == 0) & (second == 0)
     if scale == "logs":
         for name, array in (("by_destination", first), ("by_origin", second)):
             odd = both & (array == 0) & ~nobody
-            refuse(name, odd, "counts above 0, for logs", "0 beside more", "scale='counts'")
+            refuse(name, odd, "counts above 0, for logs", "0 beside more", "take scale='counts'")
         first, second = (xr.DataArray(np.log(x.where(x > 0))) for x in (first, second))
     mean = (of_destination * first + of_origin * second) / (of_destination + of_origin)
     value = xr.DataArray(np.exp(mean)).where(~nobody, 0.0) if scale == "logs" else mean
@@ -215,6 +231,7 @@ def reconcile_reports(
 
 def away_of(stocks: xr.DataArray, name: str, disjoint: bool, *dims: str) -> xr.DataArray:
     """Which cells are of people abroad, after checks of the stocks."""
+    check_flag("disjoint", disjoint)
     check_dims(name, stocks, *STOCK, *dims)
     check_counts(name, stocks)
     for dim in STOCK:

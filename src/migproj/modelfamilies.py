@@ -223,7 +223,7 @@ def model_life_table(
     >>> round(float(table["ex"][0]), 9), table["lx"].sel(age=[1, 5, 60]).round(4).values
     (50.0, array([0.8813, 0.8176, 0.5045]))
     """
-    if family not in _REGRESSIONS:
+    if family not in list(_REGRESSIONS):
         raise SchemaError(
             f"family: expected one of {list(_REGRESSIONS)}, got {family!r}; log_quadratic and "
             "brass_logit make other patterns"

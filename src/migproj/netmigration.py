@@ -13,7 +13,7 @@ import xarray as xr
 from migproj._apply import Input, Output, apply, apply_together
 from migproj._births_in import Children, births_by_group, births_by_slice
 from migproj._checks import check_dims, check_lacks, check_made_for, check_sexes, check_survival
-from migproj._choices import choice_codes
+from migproj._choices import check_choice, choice_codes
 from migproj._cohorts import Cohorts, cohorts
 from migproj._diagnostics import counted, finding, warn_findings
 from migproj._exact import parts_of, slices_between
@@ -160,12 +160,8 @@ def net_migration(
     >>> result["net_migration"].round(1).values
     array([62777.4, 88441. ])
     """
-    if str(children) not in _CHILDREN:
-        raise SchemaError(f"children: expected one of {list(_CHILDREN)}, got {children!r}")
-    if interpolation not in _INTERPOLATIONS:
-        raise SchemaError(
-            f"interpolation: expected one of {list(_INTERPOLATIONS)}, got {interpolation!r}"
-        )
+    check_choice("children", children, _CHILDREN)
+    check_choice("interpolation", interpolation, _INTERPOLATIONS)
     codes = choice_codes("method", method, _METHODS)
     check_rounds(start, end)
     years = interval_between(start, end, interval)
@@ -194,7 +190,9 @@ def net_migration(
             f"no births given, so net migration under age {years:g} is missing: pass "
             "births=, or children='child-woman', 'arrivals' (a foreign-born stock) or 'none'"
             if unborn
-            else finding("births missing", result["n_births_missing"] > 0),
+            else finding(
+                "births missing", result["n_births_missing"] > 0, "give them, or children='none'"
+            ),
             f"the interval of {years:g} years is over {_LONG_SPAN:g}: many moved and "
             "died or moved back within it"
             if years > _LONG_SPAN
@@ -400,9 +398,9 @@ def _survival_of(source: xr.DataArray | xr.Dataset, ways: Cohorts) -> xr.DataArr
             )
         if ways.groups.lower[-1] < ways.interval:
             raise IntervalError(
-                f"the group {ways.groups.labels[-1]} holds both people born in the interval and "
-                "people born before it, so a life table has no one ratio for it; give ages, or "
-                "a survival ratio"
+                f"end: dim 'age': the group {ways.groups.labels[-1]} holds both people born in the "
+                "interval and people born before it, so a life table has no one ratio for it; give "
+                "ages, or a survival ratio"
             )
         return survival_on(source, ways.groups, ways.interval)
     check_dims("survival", source, "age")

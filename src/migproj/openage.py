@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from migproj._checks import (
+    as_number,
     check_counts,
     check_dims,
     check_finite,
@@ -99,7 +100,8 @@ def redistribute_open_group(
     for name, groups in (("population", have), ("life_table", table)):
         if not groups.is_open:
             raise SchemaError(
-                f"{name}: dim 'age': expected an open-ended last group, got {groups.labels[-1]}"
+                f"{name}: dim 'age': expected an open-ended last group, got {groups.labels[-1]}; "
+                "its age_width is inf"
             )
     start = have.lower[-1]
     if start not in table.lower or start == table.lower[-1]:
@@ -117,7 +119,7 @@ def redistribute_open_group(
             f"growth={growth!r}, fit_ages={fit_ages!r}"
         )
     if growth is not None:
-        rate = growth if isinstance(growth, xr.DataArray) else xr.DataArray(float(growth))
+        rate = as_number("growth", growth)
         check_finite("growth", rate)
         check_lacks("growth", rate, "age", "a stable population grows alike at all ages")
         arrays["growth"] = rate

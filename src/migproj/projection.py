@@ -12,7 +12,7 @@ import xarray as xr
 
 from migproj._apply import Input, Output, Stepwise, apply_together
 from migproj._checks import as_number
-from migproj._choices import FloatType, choice_codes, float_type, outputs_kept
+from migproj._choices import FloatType, check_choice, choice_codes, float_type, outputs_kept
 from migproj._components import Components, components
 from migproj._diagnostics import above_one, counted, finding, warn_findings
 from migproj._draws import quantiles_over_draws
@@ -30,6 +30,10 @@ Missing: TypeAlias = Literal["raise", "zero"]
 
 _EXPOSURES: Final = {"with-migrants": 1, "ccmpp": 0}
 _ON_NEGATIVE: Final = ("warn", "raise", "limit")
+_FEWER: Final = (
+    "more people leave than there are: check their migration, give hazards (emigration=), or "
+    "on_negative='limit'"
+)
 _EVENTS: Final = ("births", "deaths_cohort", "deaths", "emigrants", "exposure")
 #: What a projection can return, in the order of the kernel's outputs.
 _OUTPUTS: Final = (
@@ -232,8 +236,7 @@ def project_population(
         scaling=schedule_scaling,
         missing=missing_migration,
     )
-    if on_negative not in _ON_NEGATIVE:
-        raise SchemaError(f"on_negative: expected one of {_ON_NEGATIVE}, got {on_negative!r}")
+    check_choice("on_negative", on_negative, _ON_NEGATIVE)
     limit = on_negative == "limit"
     lacking = {
         "deaths": separation is None,
@@ -255,10 +258,7 @@ def project_population(
     )
     below = _negative(result, age_groups is None and quantiles is None)
     if below and on_negative == "raise":
-        raise SchemaError(
-            f"project_population: {below}: more people leave than there are; check the migration "
-            "of these groups, keep the cells with on_negative='warn', or limit it with 'limit'"
-        )
+        raise SchemaError(f"project_population: {below}; on_negative='warn' keeps the cells")
     warn_findings("project_population", [above, below])
     return result
 
@@ -379,10 +379,7 @@ def _run(
     from migproj._kernels import projection as kernels
 
     codes = choice_codes("timing", timing, TIMINGS)
-    if str(births_exposure) not in _EXPOSURES:
-        raise SchemaError(
-            f"births_exposure: expected one of {list(_EXPOSURES)}, got {births_exposure!r}"
-        )
+    check_choice("births_exposure", births_exposure, _EXPOSURES)
     ways = parts.ways
     sexes = parts.population["sex"].values
     groups = ways.groups if age_groups is None else as_groups(age_groups)
@@ -471,5 +468,5 @@ def _negative(result: xr.Dataset, by_cell: bool) -> str:
     """Where the population is negative: by cell if every cell is there."""
     count = result["n_negative"]
     if by_cell and "population" in result:
-        return counted("negative population", count, lambda: result["population"] < 0)
-    return finding("negative population", count > 0)
+        return counted("negative population", count, lambda: result["population"] < 0, _FEWER)
+    return finding("negative population", count > 0, _FEWER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -15,8 +15,10 @@ from migproj._checks import (
     check_labels_match,
     check_numbers,
     check_weights,
+    shown,
     where,
 )
+from migproj._choices import check_choice
 from migproj._diagnostics import finding, warn_findings
 from migproj.conventions import VARIABLES
 from migproj.errors import SchemaError
@@ -105,9 +107,13 @@ def reconcile(
     >>> mp.reconcile(net, 0.0, "country")["net_migration"].round(1).values
     array([-103.2,  -15.5,  118.7])
     """
-    dims = [dim] if isinstance(dim, str) else list(dim)
-    if method not in _RULES:
-        raise SchemaError(f"method: expected one of {list(_RULES)}, got {method!r}")
+    given: Any = dim
+    dims = [given] if isinstance(given, str) else list(given) if isinstance(given, Sequence) else []
+    if not dims or not all(isinstance(name, str) for name in dims):
+        raise SchemaError(
+            f"dim: expected the dim or dims to sum over, such as 'country', got {shown(dim)}"
+        )
+    check_choice("method", method, _RULES)
     wanted = as_number("total", total)
     _check_net(net, {"total": wanted}, {"total": dims})
     if variance is not None:
@@ -192,7 +198,9 @@ def reconcile_margins(
     }
     if not given:
         raise SchemaError("margins: expected totals over one dim or more, got none")
-    named = {f"margins[{over!r}]": total for over, total in given.items()}
+    named = {
+        f"margins[{over[0] if len(over) == 1 else over!r}]": total for over, total in given.items()
+    }
     _check_net(net, named, dict(zip(named, map(list, given), strict=True)))
     for over, summed in zip(named, given, strict=True):
         lacking = [d for d in net.dims if d not in (*summed, *named[over].dims)]
@@ -337,7 +345,7 @@ def _reported(
     warn_findings(
         caller,
         [
-            finding("figures that changed sign", changed),
+            finding("figures that changed sign", changed, "look at them, or use another method"),
             finding("figures that all become 0", nothing),
         ],
     )

@@ -154,8 +154,8 @@ def fit_brass_logit(life_table: xr.Dataset, standard: xr.Dataset) -> xr.Dataset:
     groups, expected = (groups_of(table, name) for name, table in tables.items())
     if groups != expected:
         raise AlignmentError(
-            f"life_table: dim 'age': expected the groups of standard, {expected.labels}, got "
-            f"{groups.labels}; select the same lower bounds in both"
+            f"life_table: dim 'age': expected the groups of standard; "
+            f"{expected.unlike(groups)}; make both tables by the same groups"
         )
     check_labels_match(tables, dims=_dims_of(tables))
     ours, theirs = tables.values()

@@ -111,8 +111,11 @@ def emigrants_from_children(
     check_labels_match({"abroad": abroad, "population": population}, dims=others)
     groups = groups_of(population, "population")
     own = groups_of(abroad, "abroad", dim=dim)
-    if groups_of(resident, "resident", dim=dim) != own:
-        raise AlignmentError(f"resident: dim {dim!r}: expected the groups of abroad, {own.labels}")
+    if (got := groups_of(resident, "resident", dim=dim)) != own:
+        raise AlignmentError(
+            f"resident: dim {dim!r}: expected the groups of abroad; {own.unlike(got)}; sum both to "
+            "the same groups"
+        )
     children = abroad + resident
     share = abroad / children.where(children > 0)
     if dim == "age":
@@ -123,8 +126,8 @@ def emigrants_from_children(
             )
         if own != groups:
             raise AlignmentError(
-                f"abroad: dim 'age': expected the groups of population, {groups.labels[:8]}, got "
-                f"{own.labels[:8]}; mp.regroup_ages makes one the other"
+                f"abroad: dim 'age': expected the groups of population; "
+                f"{groups.unlike(own)}; mp.regroup_ages makes one the other"
             )
         found = {"share_abroad": share}
     else:

@@ -19,9 +19,9 @@ from migproj._checks import (
 )
 from migproj.ages import groups_of
 from migproj.conventions import VARIABLES
-from migproj.dates import instant_of, snap, year_of
+from migproj.dates import instant_of, year_of
 from migproj.errors import AlignmentError, IntervalError, SchemaError
-from migproj.survival import ratios_of
+from migproj.survival import ratios_of, years_above_zero
 
 __all__ = ["residence_migration", "restore_arrivals"]
 
@@ -89,12 +89,13 @@ def residence_migration(
     check_counts("table", table)
     check_lacks("table", table, "place", "its places are those of origin and destination")
     if "origin" not in table.indexes:
-        raise SchemaError("table: dim 'origin' has no labels: table.assign_coords(origin=[...])")
+        raise SchemaError(
+            "table: dim 'origin' has no labels; nothing is aligned by position: "
+            "table.assign_coords(origin=[...], destination=[...])"
+        )
     mend = "give all places as origin and as destination; select the people who answered"
     check_labels_of("table", table, "destination", "table", table, "origin", mend)
-    years = None if interval is None else snap(float(interval))
-    if years is not None and not years > 0:
-        raise IntervalError(f"interval: expected a number of years above 0, got {interval!r}")
+    years = None if interval is None else years_above_zero(interval)
     flows = table.astype(float)
     if survival is not None:
         years = _check_survival(survival, table, years)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import (
-    as_number,
     check_counts,
     check_dims,
     check_finite,
@@ -23,6 +22,7 @@ from migproj._checks import (
     check_same_places,
     where,
 )
+from migproj._choices import check_choice, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj._rogerscastro import COMPONENTS, KINDS, REQUIRED, curve, fit_counts, fit_rates
 from migproj.conventions import VARIABLES
@@ -204,8 +204,7 @@ def fit_rogers_castro(
     >>> fit["standard_error"].sel(parameter="mu2").round(2).item()
     0.66
     """
-    if isinstance(kind, bool) or kind not in KINDS:
-        raise SchemaError(f"kind: expected one of {list(KINDS)}, got {kind!r}")
+    check_choice("kind", kind, KINDS)
     given = _given(rates, counts, exposure, penalty)
     name, first = next(iter(given.items()))
     points = _points(name, _labels_of(first, name))
@@ -237,7 +236,14 @@ def fit_rogers_castro(
     )
     labels = list(itertools.chain.from_iterable(KINDS[kind]))
     lost = ~converged & off.notnull()
-    warn_findings("fit_rogers_castro", [finding("no convergence of the fit", lost)])
+    warn_findings(
+        "fit_rogers_castro",
+        [
+            finding(
+                "no convergence of the fit", lost, "fit a smaller kind, or counts with a penalty"
+            )
+        ],
+    )
     fit = {
         "parameters": parameters.assign_coords(parameter=labels),
         "standard_error": errors.assign_coords(parameter=labels),
@@ -263,8 +269,8 @@ def _given(
         raise SchemaError(
             f"rates: expected either rates, or counts and exposure, got {list(given) or None}"
         )
-    strength = as_number("penalty", penalty)
-    if strength.ndim or not 0 <= float(strength) < np.inf:
+    strength = plain_number("penalty", penalty, "a number of 0 or more")
+    if not 0 <= strength < np.inf:
         raise SchemaError(f"penalty: expected a number of 0 or more, got {penalty!r}")
     if rates is not None and strength > 0:
         raise SchemaError(
@@ -323,7 +329,7 @@ def components_of(parameters: xr.DataArray) -> tuple[tuple[str, ...], ...]:
 
 def _labels_of(ages: Any, name: str = "ages") -> npt.NDArray[Any]:
     if not isinstance(ages, xr.DataArray | xr.Coordinates):
-        return np.asarray(ages)
+        return np.asarray(list(ages) if isinstance(ages, Iterable) else ages)
     coords = ages if isinstance(ages, xr.Coordinates) else ages.coords
     if "age" not in coords:
         raise SchemaError(

@@ -128,7 +128,10 @@ def _dates(rounds: xr.DataArray) -> tuple[str, xr.DataArray]:
             "two rounds as two arrays use mp.net_migration"
         )
     if rounds.sizes[dim] < 2:
-        raise SchemaError(f"rounds: dim {dim!r}: expected two rounds or more, got one")
+        raise SchemaError(
+            f"rounds: dim {dim!r}: expected two rounds or more, got one; "
+            f"xr.concat([first, second], {dim!r}) puts them together"
+        )
     name = "date" if "date" in rounds.coords else dim
     if name not in rounds.coords or (name == dim == "round"):
         raise IntervalError(
@@ -146,7 +149,7 @@ def _dates(rounds: xr.DataArray) -> tuple[str, xr.DataArray]:
 
 def _of(source: Any, label: Hashable, *, tables: bool) -> Any:
     """What is given for the interval from the round with this label."""
-    if source is None or "period" not in source.dims:
+    if "period" not in getattr(source, "dims", ()):  # what is no array is told below
         return source
     if tables and isinstance(source, xr.Dataset):
         return source  # life tables are for the years they say

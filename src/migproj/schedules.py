@@ -15,7 +15,8 @@ from migproj._checks import (
     check_weights,
     where,
 )
-from migproj.errors import SchemaError
+from migproj.ages import groups_of
+from migproj.errors import AlignmentError, SchemaError
 
 __all__ = ["flow_difference"]
 
@@ -121,6 +122,11 @@ def flow_difference(
         check_sexes(name, array, both=True)
         check_weights(name, array, f"weights of those who {who}, not of the balance,")
     check_labels_match({"inflow": inflow, "outflow": outflow}, dims=["sex", "age"])
+    if groups_of(inflow, "inflow") != groups_of(outflow, "outflow"):
+        raise AlignmentError(
+            "outflow: dim 'age': expected the age groups of inflow, got the same lower bounds with "
+            "other widths; correct age_width (mp.age_coords makes both)"
+        )
     check_shares("inflow", inflow, ["age"])
     given = (intercept, slope_gain, slope_loss, minimum, female_gain, female_loss)
     parameters = {
@@ -132,6 +138,7 @@ def flow_difference(
             odd = number.values > 1
             raise SchemaError(
                 f"{name}: expected a share of women from 0 to 1, got "
-                f"{float(number.values[odd][0]):g}{'; '.join(['', *where(number, odd)])}"
+                f"{float(number.values[odd][0]):g} ({'; '.join(where(number, odd))}); divide "
+                "percentages by 100"
             )
     return xr.Dataset({"inflow": inflow, "outflow": outflow, **parameters, "weighted": weighted})

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_one_chunk
+from migproj._checks import check_counts, check_dims, check_one_chunk, shown
+from migproj._choices import check_choice, plain_number
 from migproj._diagnostics import finding, warn_findings
 from migproj.ages import AgeGroups, groups_of
 from migproj.errors import SchemaError
@@ -113,15 +114,12 @@ def smooth_ages(
     >>> mp.smooth_ages(people, method="arriaga").round(1).values
     array([656.2, 493.8, 348.8, 291.2, 287.9, 262.1, 234.6, 205.4, 130. ])
     """
-    if tails not in ("original", "arriaga", "strong", "moving-average"):
-        raise SchemaError(
-            f"tails: expected 'original', 'arriaga', 'strong' or 'moving-average', got {tails!r}"
-        )
+    check_choice("tails", tails, ("original", "arriaga", "strong", "moving-average"))
     groups = _five_year(population, method, tails, youngest)
     closed = len(groups) - groups.is_open
     given: Any = window
     if not isinstance(given, int | np.integer) or not 2 <= given <= closed:
-        raise SchemaError(f"window: expected from 2 to {closed} groups, got {window!r}")
+        raise SchemaError(f"window: expected from 2 to {closed} groups, got {shown(window)}")
     methods: dict[str, Callable[[_People], _Smoothed]] = {
         "carrier-farrag": _carrier_farrag,
         "karup-king-newton": _karup_king_newton,
@@ -156,8 +154,14 @@ def smooth_ages(
     )
     result = result.transpose(*population.dims).assign_coords(groups.coords())
     lost = result.isnull().any("age") & population.notnull().all("age")
-    found = [finding("smoothed counts below 0", result < 0), finding("no smoothed counts", lost)]
-    warn_findings("smooth_ages", found)
+    below = (result < 0) & (population >= 0)
+    warn_findings(
+        "smooth_ages",
+        [
+            finding("smoothed counts below 0", below, "use another method there"),
+            finding("no smoothed counts", lost, "use another method there"),
+        ],
+    )
     return result.rename(population.name).assign_attrs(population.attrs)
 
 
@@ -177,8 +181,7 @@ def _five_year(population: xr.DataArray, method: str, tails: str, youngest: int)
     check_dims("population", population, "age")
     check_one_chunk("population", population, "age")
     check_counts("population", population)
-    if method not in _FEWEST:
-        raise SchemaError(f"method: expected one of {list(_FEWEST)}, got {method!r}")
+    check_choice("method", method, _FEWEST)
     groups = groups_of(population, "population")
     closed = len(groups) - groups.is_open
     if groups.step != 5 or groups.lower[0] % 10:
@@ -188,9 +191,10 @@ def _five_year(population: xr.DataArray, method: str, tails: str, youngest: int)
         )
     fewest = _FEWEST[method]
     if method == "zigzag":
-        if youngest not in groups.lower:
+        if plain_number("youngest", youngest, "an age") not in groups.lower:
             raise SchemaError(
-                f"youngest: expected the lower bound of a group of population, got {youngest!r}"
+                "youngest: expected the lower bound of a group of population, one of "
+                f"{list(groups.lower)}, got {youngest!r}"
             )
         fewest += groups.lower.index(youngest)
     for keyword, name, least in (

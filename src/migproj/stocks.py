@@ -30,6 +30,9 @@ from migproj.errors import SchemaError
 __all__ = ["project_stocks"]
 
 _PERIOD: Final = ("period",)
+_FEWER: Final = (
+    "more people leave than there are: check their migration, or give hazards (emigration=)"
+)
 _LAST: Final = ("time", "period", "duration", "sex", "age")
 
 
@@ -289,7 +292,8 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
     if "birthplace" not in stock.dims:
         raise SchemaError(
             f"stock: expected the dim 'birthplace' to take the native-born as the complement of "
-            f"all birthplaces, got dims {tuple(stock.dims)!r}"
+            f"all birthplaces, got dims {tuple(stock.dims)!r}; give the stock by birthplace, or "
+            "leave population out"
         )
     check_dims("population", population, "time", "age")
     check_counts("population", population)
@@ -309,12 +313,18 @@ def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> 
 
 def _findings(result: xr.Dataset, ways: Steps) -> list[str]:
     found = [
-        counted("negative stock", result["n_negative"], lambda: result["stock"] < 0)
+        counted("negative stock", result["n_negative"], lambda: result["stock"] < 0, _FEWER)
         if "stock" in result
-        else finding("negative stock", result["n_negative"] > 0),
+        else finding("negative stock", result["n_negative"] > 0, _FEWER),
     ]
     if "native_born" in result:
-        found.append(finding("native-born below 0", result["native_born"] < 0))
+        found.append(
+            finding(
+                "native-born below 0",
+                result["native_born"] < 0,
+                "the stock is larger than the population: check both",
+            )
+        )
     if ways.groups.lower[0] > 0:
         first = ways.groups.lower[0]
         found.append(

@@ -15,6 +15,7 @@ from migproj._checks import (
     check_finite,
     check_labels_match,
     check_labels_of,
+    where,
 )
 from migproj._flowchecks import FLOW, check_whole
 from migproj.errors import SchemaError
@@ -255,8 +256,12 @@ def distance_indices(flows: xr.DataArray, distance: xr.DataArray) -> xr.Dataset:
     check_finite("distance", distance)
     check_labels_match({"flows": flows, "distance": distance}, dims=distance.dims)
     check_whole("distance", distance, FLOW)
-    if distance.chunks is None and bool(((distance <= 0) & pair).any()):
-        raise SchemaError("distance: expected distances above 0 between two places")
+    near = ((distance <= 0) & pair).transpose(*distance.dims)
+    if near.chunks is None and bool(near.any()):
+        raise SchemaError(
+            f"distance: expected distances above 0 between two places, got 0 or less for "
+            f"{int(near.sum())} pair(s): {'; '.join(where(near, near.values))}; correct them"
+        )
     found = xr.apply_ufunc(
         _distances,
         moves,
@@ -277,14 +282,20 @@ def _between_places(flows: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     check_dims("flows", flows, *FLOW)
     check_counts("flows", flows, people=False)
     if "origin" not in flows.indexes:
-        raise SchemaError("flows: dim 'origin' has no labels: flows.assign_coords(origin=[...])")
+        raise SchemaError(
+            "flows: dim 'origin' has no labels; nothing is aligned by position: "
+            "flows.assign_coords(origin=[...], destination=[...])"
+        )
     mend = "give all places as origin and as destination, with 0 where nobody moves"
     check_labels_of("flows", flows, "destination", "flows", flows, "origin", mend)
     check_whole("flows", flows, FLOW)
     pair = xr.DataArray(~np.eye(flows.sizes["origin"], dtype=bool), dims=FLOW)
     moves = flows.where(pair, 0.0).astype(np.float64)
     if moves.chunks is None and bool((moves.sum(FLOW, skipna=False) == 0).any()):
-        raise SchemaError("flows: expected some moves between places, got none; check the dims")
+        raise SchemaError(
+            "flows: expected some moves between places, got none; check that off the diagonal "
+            "there are flows, and select the tables that have them"
+        )
     return moves, pair
 
 

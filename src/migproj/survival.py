@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -121,7 +123,7 @@ def survival_ratios(
                 "say how many years pass: interval=..."
             )
         interval = groups.step
-    survival = survival_on(life_table, groups, _positive(interval))
+    survival = survival_on(life_table, groups, years_above_zero(interval))
     warn_findings(
         "survival_ratios",
         [
@@ -439,7 +441,7 @@ def cohorts_between(start: xr.DataArray, end: xr.DataArray, interval: float | No
 def interval_between(start: xr.DataArray, end: xr.DataArray, interval: float | None) -> float:
     """The interval given, or that between the scalar coordinates time (or date) of two rounds."""
     began, ended = instant_of(start, "start"), instant_of(end, "end")
-    given = None if interval is None else _positive(interval)
+    given = None if interval is None else years_above_zero(interval)
     if began is None or ended is None:
         if given is not None:
             return given
@@ -458,13 +460,13 @@ def interval_between(start: xr.DataArray, end: xr.DataArray, interval: float | N
     )
 
 
-def _positive(interval: float) -> float:
+def years_above_zero(interval: Any) -> float:
     """The interval as a positive number of years."""
     years = as_number("interval", interval)
     check_numbers("interval", years)
     if years.ndim or not (np.isfinite(years) and years > 0):
         raise IntervalError(
-            f"interval: expected one number of years above 0, got {years.values}; end must come "
-            "after start"
+            f"interval: expected one number of years above 0, got {years.values.tolist()}; "
+            "give the years from start to end"
         )
     return snap(float(years))

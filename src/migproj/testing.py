@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import as_number, check_labels_match, check_numbers, check_rates, where
+from migproj._checks import as_number, check_labels_match, check_numbers, check_rates, shown, where
 from migproj.ages import AgeGroups, AgesLike, as_groups, groups_of
 from migproj.conventions import VARIABLES
 from migproj.dates import DateLike, decimal_year, interval_years
@@ -302,8 +302,9 @@ def _total(array: xr.DataArray) -> xr.DataArray:
 
 
 def _instants(dates: Sequence[DateLike]) -> list[float]:
-    if isinstance(dates, str) or len(dates) < 2:
-        raise IntervalError(f"dates: expected two dates or more, ascending, got {dates!r}")
+    given: Any = dates
+    if isinstance(given, str) or not isinstance(given, Sequence | np.ndarray) or len(given) < 2:
+        raise IntervalError(f"dates: expected two dates or more, ascending, got {shown(dates)}")
     return [decimal_year(date) for date in dates]
 
 
@@ -313,7 +314,11 @@ def _intervals(dates: Sequence[DateLike]) -> list[float]:
 
 
 def _grids(ages: Any, count: int) -> list[AgeGroups]:
-    each = isinstance(ages, list | tuple) and not isinstance(ages[0], str | int | np.integer)
+    each = (
+        isinstance(ages, list | tuple)
+        and bool(ages)
+        and not isinstance(ages[0], str | int | np.integer)
+    )
     grids = [as_groups(own) for own in ages] if each else [as_groups(ages)] * count
     if len(grids) != count:
         raise SchemaError(
@@ -372,7 +377,10 @@ def _scaled(schedule: Callable[[_Values], npt.ArrayLike]) -> Callable[[_Values],
     at, weight = _nodes(np.arange(_OLDEST + 1.0))
     total = float((np.asarray(schedule(at), dtype=np.float64) * weight).sum())
     if not (np.isfinite(total) and total > 0):
-        raise SchemaError(f"schedule: expected a finite sum above 0 over ages, got {total:g}")
+        raise SchemaError(
+            f"schedule: expected a finite sum above 0 over ages, got {total:g}; give weights of "
+            "0 or more by age"
+        )
     return lambda age: np.asarray(schedule(age), dtype=np.float64) * (age <= _OLDEST) / total
 
 

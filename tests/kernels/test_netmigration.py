@@ -180,7 +180,7 @@ def test_suspicious_groups_are_counted_and_named():
         r"net_migration: survival ratios above 1 in 1 cell\(s\): country=ARG, age=10\. "
         r"survival ratios below 0\.3 that reverse and average divide by in 2 cell\(s\): "
         r"country=BOL, age=0; country=BOL, age=5\. "
-        r"births missing in 1 cell\(s\): country=CHL$"
+        r"births missing in 1 cell\(s\): country=CHL \(give them"
     )
     with pytest.warns(mp.DataQualityWarning, match=text):
         result = mp.net_migration(

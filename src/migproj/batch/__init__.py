@@ -88,8 +88,9 @@ def run(
     """
     if workers is not None and scheduler is not None:
         raise SchemaError("expected workers or scheduler, got both: a scheduler has its workers")
-    if workers is not None and workers < 1:
-        raise SchemaError(f"workers: expected 1 or more, got {workers}")
+    given: Any = workers
+    if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 1):
+        raise SchemaError(f"workers: expected a whole number of 1 or more, got {workers!r}")
     if not isinstance(job, str | os.PathLike):
         raise SchemaError(f"job: expected the path of a job file, got {type(job).__name__}")
     return run_job(Path(job), workers, scheduler, None if log is None else Path(log), stop)

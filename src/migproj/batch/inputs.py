@@ -195,7 +195,7 @@ def steps_of(job: Job, inputs: Inputs) -> int | None:
     if round(count) < 1 or abs(count - round(count)) > _NEAR:
         raise IntervalError(
             f"horizon: expected a whole number of steps of {width:g} years from {began:g}, got "
-            f"{horizon:g}"
+            f"{horizon:g}; the nearest is {began + width * max(round(count), 1):g}"
         )
     return round(count)
 
@@ -210,7 +210,10 @@ def make_plan(job: Job, folder: Path) -> Plan:
         for name, array in arrays.items():
             bare = [dim for dim in CHUNKED if dim in array.dims and dim not in array.indexes]
             if bare:
-                raise SchemaError(f"{name}: dim {bare[0]!r} has no labels")
+                raise SchemaError(
+                    f"{name}: dim {bare[0]!r} has no labels; write the file with a coordinate "
+                    f"{bare[0]!r}"
+                )
         check_labels_match(arrays, dims=CHUNKED)
         labels = {
             dim: next(array[dim].values for array in arrays.values() if dim in array.dims)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,11 +76,21 @@ def read_rows(
     names = _columns(frame, columns, value)
     options: dict[str, Any] = {"codes": codes, "drop_totals": totals}
     for keyword, given in options.items():
+        if not isinstance(given, Mapping):
+            raise SchemaError(
+                f"{keyword}: expected a mapping by dim such as {{'sex': ...}}, got {given!r}"
+            )
         odd = [dim for dim in given if dim not in names]
-        if odd or not isinstance(given, Mapping):
+        if odd:
             raise SchemaError(
                 f"{keyword}: expected dims of the table, {list(names)}, got {odd}; columns= says "
                 "which column holds which dim"
+            )
+    for dim, given in options["drop_totals"].items():
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise SchemaError(
+                f"drop_totals: {dim!r}: expected a list of labels, got {given!r}; give "
+                f"{{{dim!r}: [{given!r}]}}"
             )
     for dim, pairs in options["codes"].items():
         if not isinstance(pairs, Mapping):
@@ -142,7 +154,13 @@ def _frame(table: Any) -> pd.DataFrame:
         try:
             # As text: "NA" is Namibia, and "032" is no number.
             frame = pd.read_csv(table, dtype=str, keep_default_na=False, skipinitialspace=True)
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        except (
+            pd.errors.ParserError,
+            pd.errors.EmptyDataError,
+            UnicodeDecodeError,
+            gzip.BadGzipFile,
+            zipfile.BadZipFile,
+        ) as error:
             raise SchemaError(
                 f"table: cannot read {os.fspath(table)!r} as CSV: {error}; expected one header "
                 "line, commas, UTF-8"
@@ -179,6 +197,8 @@ def _columns(
         )
     else:
         names = {name: name for name in columns}
+    if not isinstance(value, str):
+        raise SchemaError(f"value: expected the name of the column of counts, got {value!r}")
     have = [str(name) for name in frame.columns]
     lacking = [name for name in [*names.values(), value] if name not in frame.columns]
     if lacking:

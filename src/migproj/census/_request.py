@@ -84,7 +84,10 @@ class Request:
     def needed(self, **more: str | None) -> dict[str, str]:
         """The columns needed, and what each is for."""
         own = {dim.column: f"the dim {dim.name!r}" for dim in self.dims}
-        others = {"weight": self.weight, **more}
+        others: dict[str, Any] = {"weight": self.weight, **more}
+        for name, column in others.items():
+            if column is not None and not isinstance(column, str):
+                raise SchemaError(f"{name}: expected the name of a column, got {column!r}")
         return own | {column: name for name, column in others.items() if column}
 
 

@@ -210,6 +210,8 @@ def source_of(records: Any) -> Source:
                 f"records: expected columns named by text, got {odd[:5]!r}; name them: "
                 "records.columns = [...]"
             )
+        if not names:
+            raise SchemaError("records: expected columns, got none; give the frame of records")
         return Source(frame=records, columns=names)
     if package == "pyarrow" and hasattr(records, "column_names"):
         return Source(frame=records, columns=tuple(records.column_names))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from migproj._choices import check_flag
 from migproj.ages import AgeGroups, AgesLike, as_groups
 from migproj.census._coding import Coding, Dimension, code_ages, code_numbers
 from migproj.census._count import Counts, count, weigh
@@ -126,6 +127,7 @@ def children_ever_born(
     >>> [round(float(table[name]), 3) for name in names]
     [35.0, 5.0, 2.0, 0.167]
     """
+    check_flag("surviving", surviving)
     when = {} if time is None else {"time": decimal_year(time)}
     by = names_of_dims(by, {*_TAKEN, *when})
     own = [name for name in ("sex", "age", _BORN, _SURVIVING) if name in by]

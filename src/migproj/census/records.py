@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from migproj._choices import check_flag
 from migproj.ages import AgeGroups, AgesLike, as_groups
 from migproj.census._coding import Coding, code_ages
 from migproj.census._count import Counts, count, variances, weigh
@@ -149,6 +150,7 @@ def tabulate(
     >>> float(table["population"].sum() + table["unknown_age"].sum())
     50.0
     """
+    check_flag("standard_errors", standard_errors)
     when = None if time is None else decimal_year(time)
     by = names_of_dims(by, _TAKEN if when is None else {*_TAKEN, "time"})
     if not by:

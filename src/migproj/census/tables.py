@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from migproj._checks import as_number, check_counts, check_finite, check_labels_match, where
+from migproj._choices import check_choice, check_flag
 from migproj.baseyears import interpolate_rounds
 from migproj.census._labels import UNKNOWN, shown
 from migproj.census._read import Rows, cube_of, read_rows, tidied
@@ -147,9 +148,9 @@ def round(
     """
     choices = {"age": unknown_age, "sex": unknown_sex}
     for dim, choice in choices.items():
-        if choice not in ("error", "pro rata"):
-            raise SchemaError(f"unknown_{dim}: expected 'error' or 'pro rata', got {choice!r}")
-    if fill is not None and fill != 0:
+        check_choice(f"unknown_{dim}", choice, ("error", "pro rata"))
+    check_flag("open_ended", open_ended)
+    if fill is not None and (isinstance(fill, bool) or fill != 0):
         raise SchemaError(f"fill: expected 0, or nothing, got {fill!r}")
     attrs: dict[str, Any] = {}
     if isinstance(table, xr.Dataset):

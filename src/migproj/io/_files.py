@@ -67,9 +67,10 @@ def require(module: str, purpose: str) -> Any:
 
 def paths_of(path: PathLike | Iterable[PathLike]) -> list[Path]:
     """One file, or several, as a list."""
-    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
-    if not paths:
-        raise SchemaError("path: expected a file or several, got an empty list")
+    given: Any = [path] if isinstance(path, str | os.PathLike) else path
+    paths = list(given) if isinstance(given, Iterable) else []
+    if not paths or not all(isinstance(each, str | os.PathLike) for each in paths):
+        raise SchemaError(f"path: expected the path of a file, or a list of paths, got {path!r}")
     return [Path(each) for each in paths]
 
 

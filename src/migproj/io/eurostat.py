@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from migproj._choices import check_choice
 from migproj.ages import age_coords
 from migproj.conventions import FEMALE, MALE
 from migproj.errors import DataQualityWarning, SchemaError
@@ -106,8 +107,7 @@ OBS_VALUE,OBS_FLAG,CONF_STATUS
     >>> table["flag"].sel(sex="female", age=0).item()
     'b'
     """
-    if codes not in ("eurostat", "iso"):
-        raise SchemaError(f"codes: expected 'eurostat' or 'iso', got {codes!r}")
+    check_choice("codes", codes, ("eurostat", "iso"))
     file = Path(path)
     asked = {"geo": countries, "c_birth": birthplaces, "year": years}
     frame, left_out = _read(file, asked, aggregates=aggregates, total=total)

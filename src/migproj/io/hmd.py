@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from migproj._choices import check_choice
 from migproj.ages import age_coords
 from migproj.conventions import FEMALE, MALE
 from migproj.errors import SchemaError
@@ -108,8 +109,7 @@ def read_hmd(
     >>> deaths["age_width"].values
     array([ 1., inf])
     """
-    if territory not in ("after", "before"):
-        raise SchemaError(f"territory: expected 'after' or 'before', got {territory!r}")
+    check_choice("territory", territory, ("after", "before"))
     text = _text(Path(path))
     if "Life tables" in text.title:
         return _life_table(text, years)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from migproj._choices import check_choice
 from migproj.ages import age_coords, groups_of
 from migproj.conventions import DIMS, VARIABLES
 from migproj.errors import SchemaError
@@ -70,8 +71,7 @@ def tidy(table: xr.Dataset | xr.DataArray, *, missing: str = "keep") -> pd.DataF
     >>> mp.io.tidy(round_).iloc[0][["variable", "sex", "age_group", "units"]].to_list()
     ['population', 'male', '0-4', 'persons']
     """
-    if missing not in ("keep", "drop"):
-        raise SchemaError(f"missing: expected 'keep' or 'drop', got {missing!r}")
+    check_choice("missing", missing, ("keep", "drop"))
     data = as_dataset(table, "tidy")
     scalars = [name for name, coord in data.coords.items() if name in DIMS and coord.ndim == 0]
     keys = [*map(str, data.dims), *map(str, scalars)]
@@ -233,7 +233,10 @@ def _kind(file: Path) -> str:
 def _frame(file: Path) -> pd.DataFrame:
     if _kind(file) == "parquet":
         require("pyarrow", "mp.io.read_tidy of .parquet")
-        return pd.read_parquet(file, engine="pyarrow")
+        try:
+            return pd.read_parquet(file, engine="pyarrow")
+        except ValueError as error:  # pyarrow's ArrowInvalid is one
+            raise SchemaError(f"{file.name}: is no Parquet file: {error}; write it again") from None
     have = columns_of(file)
     text = [name for name in have if name not in (*_ASCENDING, "value", "period_width")]
     parts = chunks(file, "read_tidy", ["variable", *_LAST], optional=have, text=text)

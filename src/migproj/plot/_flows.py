@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from migproj._checks import check_counts, check_dims, check_labels_of, where
+from migproj._choices import check_choice
 from migproj.errors import SchemaError
 from migproj.plot._common import COLOURS, axes_or_new, inches_of, refuse_more
 
@@ -172,8 +173,7 @@ def flow_sankey(
 def _checked(flows: xr.DataArray, within: str, *, square: bool) -> xr.DataArray:
     """The table (origin, destination), without missing cells."""
     check_dims("flows", flows, *_FLOW)
-    if within not in ("keep", "drop"):
-        raise SchemaError(f"within: expected 'keep' or 'drop', got {within!r}")
+    check_choice("within", within, ("keep", "drop"))
     table = refuse_more("flows", flows, _FLOW, 0).transpose(*_FLOW).astype(np.float64)
     check_counts("flows", table, people=False)
     for dim in _FLOW:
@@ -201,7 +201,7 @@ def _checked(flows: xr.DataArray, within: str, *, square: bool) -> xr.DataArray:
             "nobody moved"
         )
     if not table.values.any():
-        raise SchemaError("flows: nobody moved, every flow is 0")
+        raise SchemaError("flows: nobody moved, every flow is 0; there is nothing to draw")
     return table
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from migproj._checks import check_dims
+from migproj._choices import check_choice, plain_number
 from migproj.ages import groups_of
 from migproj.errors import SchemaError
 from migproj.plot._common import (
@@ -83,7 +84,7 @@ def heat_map(
     check_dims("array", array)
     across, down = _dims(array, x)
     slim = refuse_more("array", array, [down, across], 0).transpose(down, across)
-    if vmax is not None and not (np.isfinite(vmax) and vmax > 0):
+    if vmax is not None and not 0 < plain_number("vmax", vmax, "a number above 0") < np.inf:
         raise SchemaError(f"vmax: expected a number above 0, got {vmax!r}")
     values = np.asarray(slim.values, dtype=np.float64)
     largest = float(np.fmax.reduce(abs(values), axis=None))
@@ -109,16 +110,16 @@ def _dims(array: xr.DataArray, x: str | None) -> tuple[str, str]:
     """The dims across and down."""
     several = [str(dim) for dim in array.dims if array.sizes[dim] > 1]
     single = [str(dim) for dim in array.dims if array.sizes[dim] == 1]
-    if x is not None and x not in array.dims:
-        raise SchemaError(f"x: expected one of the dims {tuple(array.dims)!r}, got {x!r}")
+    if x is not None:
+        check_choice("x", x, map(str, array.dims))
     dims = several if x is None or x in several else [*several, x]
     dims = (single + dims if len(dims) < 2 else dims) if len(several) < 2 else dims
     dims = list(dict.fromkeys(dims))[-max(2, len(several)) :]
     if len(dims) != 2:
         mend = (
             f"select one label of the others, such as array.isel({dims[0]}=0)"
-            if dims
-            else "a number is no picture"
+            if len(dims) > 2
+            else "mp.plot.age_profile and stock_lines draw one as lines"
         )
         raise SchemaError(
             f"array: expected two dims with several labels, got sizes {dict(array.sizes)}; {mend}"

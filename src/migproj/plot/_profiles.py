@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from migproj._checks import check_counts, check_dims
+from migproj._choices import check_choice
 from migproj.ages import groups_of
 from migproj.dates import year_of
 from migproj.errors import SchemaError
@@ -177,9 +178,9 @@ def sex_ratios(
     >>> axes.get_xlabel()
     'men per 100 women'
     """
-    check_dims("population", population, "sex", along)
-    if along in ("sex", "draw", "quantile"):
-        raise SchemaError(f"along: expected a dim of places, 'age' or 'time', got {along!r}")
+    check_dims("population", population, "sex")
+    dims = [str(dim) for dim in population.dims]
+    check_choice("along", along, [dim for dim in dims if dim not in ("sex", "draw", "quantile")])
     if "quantile" in population.dims:
         raise SchemaError(
             "population: dim 'quantile': the quantiles of men over those of women are no quantiles "

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from migproj._checks import check_counts, check_dims, check_sexes
+from migproj._checks import check_counts, check_dims, check_sexes, shown
 from migproj.ages import AgeGroups, groups_of
 from migproj.conventions import FEMALE, MALE
 from migproj.errors import SchemaError
@@ -131,9 +131,11 @@ def _names(
 ) -> tuple[str | None, str | None]:
     """What the two are called."""
     if labels is not None:
-        if isinstance(labels, str) or len(labels) != 2 or other is None:
+        names: Any = labels
+        several = isinstance(names, Sequence) and not isinstance(names, str)
+        if not several or len(names) != 2 or other is None:
             raise SchemaError(
-                f"labels: expected two, of `population` and of `other`, got {labels!r}"
+                f"labels: expected two, of `population` and of `other`, got {shown(labels)}"
                 + ("; there is no `other`" if other is None else "")
             )
         return str(labels[0]), str(labels[1])

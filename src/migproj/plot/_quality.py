@@ -81,10 +81,15 @@ def age_quality(report: xr.Dataset, *, axes: Sequence[Axes] | None = None) -> li
             f"the others: report.isel({others[1]}=0)"
         )
     place = others[0] if others else "place"
-    shown = [*names, "digit_shares"] if "digit_shares" in slim else names
-    if axes is not None and len(axes) != len(shown):
-        raise SchemaError(f"axes: expected {len(shown)}, one for each of {shown}, got {len(axes)}")
-    drawn = grid_of(len(shown)) if axes is None else list(axes)
+    shown = [*names, "digit_shares"] if "digit" in slim.get("digit_shares", slim).dims else names
+    given: Any = grid_of(len(shown)) if axes is None else axes
+    got = len(given) if isinstance(given, Sequence | np.ndarray) else type(given).__name__
+    if got != len(shown):
+        raise SchemaError(
+            f"axes: expected {len(shown)}, one for each of {shown}, got {got}; "
+            f"figure, axes = pyplot.subplots({len(shown)}) makes them"
+        )
+    drawn = list(given)
     for ax, name in zip(drawn, shown, strict=True):
         ax.set_title(name)
         array = slim[name] if place in slim[name].dims else slim[name].expand_dims(place)
