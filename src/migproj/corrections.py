@@ -27,7 +27,6 @@ __all__ = ["CORRECTED", "correct_coverage", "scale_mortality", "transfer_ages"]
 
 #: The mark of counts corrected for coverage.
 CORRECTED: Final = {"coverage": "corrected"}
-#: Factors over this are percentages; true over registered births may be far above 1.
 #: Secant steps to a life expectancy, to be had to this many years. Six do for most schedules.
 _SECANTS: Final = 20
 _CLOSE: Final = 1e-9
