@@ -281,11 +281,13 @@ def _sex_last(result: xr.Dataset) -> xr.Dataset:
     """Dims in the order batch, time or period, duration, sex, age."""
     if "sex" not in result.dims:
         return result
-    ordered = {}
-    for name, array in result.data_vars.items():
-        tail = [dim for dim in _LAST if dim in array.dims]
-        ordered[name] = array.transpose(..., *tail) if "age" in tail else array
-    return result.assign(ordered)
+    return result.assign(
+        {
+            name: array.variable.transpose(..., *(dim for dim in _LAST if dim in array.dims))
+            for name, array in result.data_vars.items()
+            if "age" in array.dims
+        }
+    )
 
 
 def _native_born(population: xr.DataArray, stock: xr.DataArray, ways: Steps) -> xr.DataArray:
