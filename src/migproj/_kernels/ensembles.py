@@ -453,10 +453,17 @@ def project_sums(
                 n = mothers[g + 1] - mothers[g]
                 exposed = _dot(bearing, mothers[g], own, state, women + mothers[g], n, True)
                 _store(born, g * LANES, exposed)
-            low = _lower(
-                _move_on(state, 0, ages, alive, settled, own, migrants0),
-                _move_on(state, 1, ages, alive, settled, own, migrants1),
-            )
+            # Decided here, for the numbers of a loop without a choice fit the registers.
+            if own:
+                low = _lower(
+                    _move_on(state, 0, ages, alive, settled, True, migrants0),
+                    _move_on(state, 1, ages, alive, settled, True, migrants1),
+                )
+            else:
+                low = _lower(
+                    _move_on(state, 0, ages, alive, settled, False, migrants0),
+                    _move_on(state, 1, ages, alive, settled, False, migrants1),
+                )
             rate = _times(half_step, _pick(level_, at_level, min(p, last_level)))
             srb = _pick(ratio_, at_ratio, min(p, last_ratio))
             newborn = _spread(0.0)
