@@ -274,7 +274,8 @@ def test_no_job_and_wrong_options(tmp_path, job):
         mp.batch.run(job, workers=1, scheduler="tcp://127.0.0.1:1")
     with pytest.raises(mp.batch.BatchError, match="none/run.log: the log cannot be written"):
         mp.batch.run(job, log=tmp_path / "none" / "run.log")
-    with pytest.raises(mp.SchemaError, match="workers: expected a whole number of 1 or more, got"):
+    wrong = "workers: expected a whole number of 1 or more, got 0"
+    with pytest.raises(mp.SchemaError, match=wrong):
         mp.batch.run(job, workers=0)
 
 

@@ -75,9 +75,7 @@ def whipple_index(
     136.4
     """
     able: Any = digits
-    wanted = (
-        list(able) if isinstance(able, Iterable | np.ndarray) and not isinstance(able, str) else []
-    )
+    wanted = list(able) if isinstance(able, Iterable) and not isinstance(able, str) else []
     if not wanted or any(not isinstance(d, int | np.integer) or d not in _DIGITS for d in wanted):
         raise SchemaError(
             f"digits: expected last digits from 0 to 9, such as (0, 5), got {shown(digits)}"
