@@ -234,7 +234,9 @@ def flows_from_stocks(
         vital = vital_counts({"births": births, "deaths": deaths}, start, end)
         if rules.system == SYSTEMS["closed"]:
             check_growth(start, end, vital, positive("agreement", agreement))
-        result = _by_accounting(start, end, vital, prior, rules, by_birthplace)
+        result: Mapping[str, xr.DataArray | xr.Variable] = _by_accounting(
+            start, end, vital, prior, rules, by_birthplace
+        )
     elif method in ("drop-negatives", "reverse-negatives"):
         result = _by_difference(start, end, method == "reverse-negatives")
     else:
@@ -262,19 +264,23 @@ def _by_accounting(
     prior: xr.DataArray | None,
     rules: _Rules,
     by_birthplace: bool,
-) -> dict[str, xr.DataArray]:
+) -> dict[str, xr.DataArray | xr.Variable]:
     """Accounts of all countries and birthplaces, and the flows that close them."""
     from migproj._kernels import flows as kernels
 
     places = start["country"].values
     n = len(places)
-    account = _accounts(start, end, vital, rules)
+    parts, account = _accounts(start, end, vital, rules)
+    there = [parts.isel(_part=k) for k in range(2)]
     # Of a core dim that all lack the kernel sees a length of 1: birthplaces are batch rows then.
     over = "_birthplace" if by_birthplace else "birthplace"
     flows, stayers, times, error, fault, place = apply(
         kernels.fill,
         [
-            *(Input(name, account[name], (over, "country"), (over,)) for name in _PARTS[:2]),
+            *(
+                Input(name, array, (over, "country"), (over,))
+                for name, array in zip(_PARTS, there, strict=False)
+            ),
             Input("prior", prior_of(prior, start), (over, *FLOW), (over,)),
         ],
         [
@@ -289,24 +295,29 @@ def _by_accounting(
         least=None if by_birthplace else 1,
     )
     check_faults({"fault": fault, "place": place, "margin_error": error}, places)
+    # One set of labels for all: that of the flows, which have every dim of the accounts.
+    stay, most, worst = stayers.variable, times.variable, error.variable
     if by_birthplace:
-        stayers, times = stayers.isel(_birthplace=0), times.max("birthplace")
-        error = error.max("birthplace", skipna=False)
-    result = {"flows": flows, "stayers": stayers}
-    for name in _PARTS[2:]:
-        result[name] = account[name]
-    result["iterations"] = account["iterations"] + times
+        stay, most = stay.isel(_birthplace=0), most.max("birthplace")
+        worst = worst.max("birthplace", skipna=False)
+    result: dict[str, xr.DataArray | xr.Variable] = {"flows": flows, "stayers": stay}
+    for k, name in enumerate(_PARTS[2:], start=2):
+        result[name] = parts.variable.isel(_part=k)
+    result["iterations"] = account["iterations"].variable + most
     result["margin_error"] = xr.apply_ufunc(
-        np.maximum, account["margin_error"], error, join="exact", dask="allowed"
+        np.maximum, account["margin_error"].variable, worst, dask="allowed"
     )
-    result["n_births_spread"] = account["n_births_spread"]
+    result["n_births_spread"] = account["n_births_spread"].variable
     return result
 
 
 def _accounts(
     start: xr.DataArray, end: xr.DataArray, vital: Mapping[str, xr.DataArray], rules: _Rules
-) -> dict[str, xr.DataArray]:
-    """Where those are who are there at both instants, and the births, deaths and others."""
+) -> tuple[xr.DataArray, dict[str, xr.DataArray]]:
+    """Where those are who are there at both instants, and the births, deaths and others.
+
+    By part, then what is said of each account.
+    """
     from migproj._kernels import flows as kernels
 
     n = start.sizes["country"]
@@ -330,22 +341,21 @@ def _accounts(
         least=1,
     )
     parts = made[0].assign_coords(_places(start, STOCK))
-    account = {name: parts.isel(_part=k) for k, name in enumerate(_PARTS)}
-    account |= {str(array.name): array for array in made[1:]}
+    account = {str(array.name): array for array in made[1:]}
     check_faults(account, start["country"].values)
     many = account["n_births_spread"]
     if many.chunks is None and (many.values > 0).any():
         home = xr.DataArray(np.eye(n) == 1, dims=STOCK)
-        spread = account["births"].where(~home, 0.0).sum("birthplace") > 0
+        spread = parts.isel(_part=_PARTS.index("births")).where(~home, 0.0).sum("birthplace") > 0
         what = "births spread over birthplaces, for there are fewer natives at the end,"
         warn_findings("flows_from_stocks", [finding(what, spread)])
-    return account
+    return parts, account
 
 
 def _places(start: xr.DataArray, dims: Sequence[str]) -> xr.Coordinates:
     """Labels of countries for `dims`, which share one index."""
     places = start["country"].values
-    known = xr.indexes.PandasIndex(places, "country").index
+    known = start.get_index("country")
     indexes = {
         dim: xr.indexes.PandasIndex(known.rename(dim), dim, coord_dtype=places.dtype)
         for dim in dims
@@ -430,7 +440,7 @@ def _solved(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _labelled(
-    made: Mapping[str, xr.DataArray], start: xr.DataArray, end: xr.DataArray
+    made: Mapping[str, xr.DataArray | xr.Variable], start: xr.DataArray, end: xr.DataArray
 ) -> xr.Dataset:
     """With labels, units, the period, and dims in their order."""
     used = {dim for array in made.values() for dim in array.dims}
@@ -442,8 +452,11 @@ def _labelled(
         known = VARIABLES[name]
         units = "persons per period" if known.dims == ("sex", "age") else known.units
         order = [d for d in (*FLOW, *STOCK, "sex", "age") if d in array.dims]
-        variables[name] = array.variable.transpose(..., *order)
+        bare = array if isinstance(array, xr.Variable) else array.variable
+        variables[name] = bare.transpose(..., *order)
         variables[name].attrs["units"] = units
+        if isinstance(array, xr.Variable):
+            continue
         for key, coord in array.coords.variables.items():
             if key not in places:
                 labels.setdefault(key, coord)
