@@ -205,14 +205,28 @@ def _settle(
 
 
 @strict_helper
+def _older(
+    state: FloatArray, k: int, alive: FloatArray, settled: FloatArray, own: bool, migrants: Lanes
+) -> Lanes:
+    """Into group `k` those of the group below it, and its migrants."""
+    lanes = uintp(LANES)
+    new = _times(_rate(alive, k, own), _load(state, (uintp(k) - uintp(1)) * lanes))
+    new = _plus(new, _times(_rate(settled, k, own), migrants))
+    _store(state, uintp(k) * lanes, new)
+    return new
+
+
+@strict_helper
 def _move_on(
     state: FloatArray,  # ((sexes x ages) x lanes), changed
     sex: int,
     ages: int,
+    groups: IntArray,
     alive: FloatArray,
     settled: FloatArray,
     own: bool,
     migrants: Lanes,  # of all ages
+    sums: FloatArray,  # output ((sexes x groups) x lanes)
 ) -> Lanes:
     """Everyone of one sex a group older, but no newborn; returns the lowest number that results."""
     one = uintp(1)
@@ -220,15 +234,22 @@ def _move_on(
     last = uintp(sex * ages + ages - 1)
     old = _times(_rate(alive, last, own), _load(state, last * lanes))
     lowest = _spread(math.inf)
-    for j in range(uintp(ages - 1)):
-        k = last - uintp(j)  # from the oldest down: each moves to where nobody is any more
-        new = _times(_rate(alive, k, own), _load(state, (k - one) * lanes))
-        new = _plus(new, _times(_rate(settled, k, own), migrants))
-        _store(state, k * lanes, new)
-        lowest = _lower(lowest, new)
-    new = _plus(_load(state, last * lanes), old)
-    _store(state, last * lanes, new)
-    return _lower(lowest, new)
+    n = groups.size - 1
+    k = last  # from the oldest down: each moves to where nobody is any more
+    for g in range(n - 1, -1, -1):
+        total = old
+        for _ in range(groups[g + 1] - max(groups[g], 1)):
+            new = _older(state, k, alive, settled, own, migrants)
+            total = _plus(total, new)
+            lowest = _lower(lowest, new)
+            k -= one
+        _store(sums, uintp(sex * n + g) * lanes, total)
+        if g == n - 1:  # those who stay in the open-ended group
+            new = _plus(_load(state, last * lanes), old)
+            _store(state, last * lanes, new)
+            lowest = _lower(lowest, new)
+            old = _spread(0.0)
+    return lowest
 
 
 @strict_helper
@@ -285,42 +306,31 @@ def _dot(
 
 
 @strict_helper
-def _sum(state: FloatArray, first: int, n: int) -> Lanes:
-    """Sum of `n` groups, in four parts (see `_dot`)."""
-    lanes = uintp(LANES)
-    at = uintp(first) * lanes
-    a = _spread(0.0)
-    b = _spread(0.0)
-    c = _spread(0.0)
-    d = _spread(0.0)
-    for _ in range(n // 4):
-        a = _plus(a, _load(state, at))
-        b = _plus(b, _load(state, at + lanes))
-        c = _plus(c, _load(state, at + uintp(2) * lanes))
-        d = _plus(d, _load(state, at + uintp(3) * lanes))
-        at += uintp(4) * lanes
-    for _ in range(n % 4):
-        a = _plus(a, _load(state, at))
-        at += lanes
-    return _plus(_plus(a, b), _plus(c, d))
+def _sum(state: FloatArray, ages: int, groups: IntArray, sums: FloatArray) -> None:
+    """Sums over groups of both sexes."""
+    n = groups.size - 1
+    at = uintp(0)
+    for sex in range(2):
+        for g in range(n):
+            total = _spread(0.0)
+            for _ in range(groups[g + 1] - groups[g]):
+                total = _plus(total, _load(state, at))
+                at += uintp(LANES)
+            _store(sums, uintp(sex * n + g) * uintp(LANES), total)
 
 
 @strict_helper
-def _write_sums(
-    state: FloatArray,
-    ages: int,
-    groups: IntArray,
+def _write(
+    sums: FloatArray,
+    n: int,
     out: FloatArray,  # output (rows, steps x sexes x groups)
     rows: IntArray,
     size: int,
     beyond: int,
     used: int,
 ) -> None:
-    n = groups.size - 1
-    for sex in range(2):
-        for g in range(n):
-            total = _sum(state, sex * ages + groups[g], groups[g + 1] - groups[g])
-            _scatter(total, out, rows, size, beyond + sex * n + g, used)
+    for k in range(n):
+        _scatter(_load(sums, uintp(k) * uintp(LANES)), out, rows, size, beyond + k, used)
 
 
 @strict_helper
@@ -374,6 +384,7 @@ def project_sums(
     row = 2 * ages
     fertile = fertility.shape[2]
     wide = 2 * (groups.size - 1)
+    half = (groups.size - 1) * LANES
     n_mothers = mothers.size - 1
     start_ = start.reshape(-1)
     survival_ = survival.reshape(-1)
@@ -390,6 +401,7 @@ def project_sums(
     settled = np.empty(row * LANES)
     bearing = np.empty(fertile * LANES)
     born = np.empty(n_mothers * LANES)
+    sums = np.empty(wide * LANES)
     counts = np.empty(LANES, np.int64)
     # Where the lanes' rows begin.
     at_start = np.empty(LANES, np.int64)
@@ -436,7 +448,8 @@ def project_sums(
         _fill(start_, at_start, 0, row, True, state)
         if population.shape[1] > 0:
             size = (periods + 1) * wide
-            _write_sums(state, ages, groups, population_, at_out, size, 0, used)
+            _sum(state, ages, groups, sums)
+            _write(sums, wide, population_, at_out, size, 0, used)
         for p in range(periods):
             if p <= last_survival:
                 _fill(survival_, at_survival, p * row, row, own, alive)
@@ -456,13 +469,13 @@ def project_sums(
             # Decided here, for the numbers of a loop without a choice fit the registers.
             if own:
                 low = _lower(
-                    _move_on(state, 0, ages, alive, settled, True, migrants0),
-                    _move_on(state, 1, ages, alive, settled, True, migrants1),
+                    _move_on(state, 0, ages, groups, alive, settled, True, migrants0, sums),
+                    _move_on(state, 1, ages, groups, alive, settled, True, migrants1, sums),
                 )
             else:
                 low = _lower(
-                    _move_on(state, 0, ages, alive, settled, False, migrants0),
-                    _move_on(state, 1, ages, alive, settled, False, migrants1),
+                    _move_on(state, 0, ages, groups, alive, settled, False, migrants0, sums),
+                    _move_on(state, 1, ages, groups, alive, settled, False, migrants1, sums),
                 )
             rate = _times(half_step, _pick(level_, at_level, min(p, last_level)))
             srb = _pick(ratio_, at_ratio, min(p, last_ratio))
@@ -488,15 +501,19 @@ def project_sums(
                     _scatter(boys, births_, at_out, size, to + (1 - female) * n_mothers, used)
             newborn_boys = _less(newborn, newborn_girls)
             youngest = newborn_girls if female == 0 else newborn_boys
-            low = _lower(low, _enter(state, 0, alive, settled, own, youngest, migrants0))
+            new = _enter(state, 0, alive, settled, own, youngest, migrants0)
+            _store(sums, 0, _plus(_load(sums, 0), new))
+            low = _lower(low, new)
             youngest = newborn_boys if female == 0 else newborn_girls
-            low = _lower(low, _enter(state, ages, alive, settled, own, youngest, migrants1))
+            new = _enter(state, ages, alive, settled, own, youngest, migrants1)
+            _store(sums, half, _plus(_load(sums, half), new))
+            low = _lower(low, new)
             for lane in range(used):
                 if low[lane] < 0.0:
                     counts[lane] += _count_negative(state, row, lane)
             if population.shape[1] > 0:
                 size = (periods + 1) * wide
-                _write_sums(state, ages, groups, population_, at_out, size, (p + 1) * wide, used)
+                _write(sums, wide, population_, at_out, size, (p + 1) * wide, used)
         for lane in range(used):
             n_negative[at_out[lane]] = counts[lane]
         lowest += used
