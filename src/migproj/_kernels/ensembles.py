@@ -159,59 +159,70 @@ def _fill(
     at: IntArray,  # of every lane: where its rates begin
     beyond: int,
     n: int,
-    own: bool,
-    out: FloatArray,  # output (n x lanes), or (n) of what they share
+    out: FloatArray,  # output (n x lanes)
 ) -> None:
-    if own:
-        for j in range(uintp(n)):
-            k = uintp(j)
-            _store(out, k * uintp(LANES), _pick(source, at, uintp(beyond) + k))
-    else:
-        first = uintp(at[0] + beyond)
-        for k in range(uintp(n)):
-            out[uintp(k)] = source[first + uintp(k)]
+    for j in range(uintp(n)):
+        k = uintp(j)
+        _store(out, k * uintp(LANES), _pick(source, at, uintp(beyond) + k))
 
 
 @strict_helper
 def _settle(
     code: int,
     ages: int,
-    alive: FloatArray,  # survival ratios, ((sexes x ages) x lanes) or (sexes x ages)
+    alive: FloatArray,  # survival ratios, ((sexes x ages) x lanes) or (sexes x ages), from a place
+    alive_at: int,
     shares: FloatArray,  # of migrants, likewise
+    shares_at: int,
     lanes: int,
     settled: FloatArray,  # output: those alive in the group at the end, of one in all
+    settled_at: int,
 ) -> None:
     """Of one migrant of all ages, those at the end of the step in the groups they arrive in."""
     n = uintp(2 * ages * lanes)
+    a = uintp(alive_at)
+    b = uintp(shares_at)
+    c = uintp(settled_at)
     if code == END:
         for j in range(n):
-            settled[j] = shares[j]
+            settled[c + uintp(j)] = shares[b + uintp(j)]
     elif code == MIDPOINT:
         for j in range(n):
-            settled[j] = math.sqrt(alive[j]) * shares[j]
+            k = uintp(j)
+            settled[c + k] = math.sqrt(alive[a + k]) * shares[b + k]
     else:
         one = uintp(lanes)
         for sex in range(2):
             first = uintp(sex * ages * lanes)
             for j in range(one):
-                settled[first + uintp(j)] = 0.5 * shares[first + uintp(j)]
+                k = first + uintp(j)
+                settled[c + k] = 0.5 * shares[b + k]
             for j in range(uintp(ages * lanes) - one):
                 k = first + uintp(j)
-                settled[k + one] = 0.5 * shares[k + one] + alive[k + one] * (0.5 * shares[k])
+                here = 0.5 * shares[b + k + one]
+                settled[c + k + one] = here + alive[a + k + one] * (0.5 * shares[b + k])
             last = first + uintp((ages - 1) * lanes)
             for j in range(one):
                 k = last + uintp(j)
-                settled[k] += alive[k] * (0.5 * shares[k])
+                settled[c + k] += alive[a + k] * (0.5 * shares[b + k])
 
 
 @strict_helper
 def _older(
-    state: FloatArray, k: int, alive: FloatArray, settled: FloatArray, own: bool, migrants: Lanes
+    state: FloatArray,
+    k: int,
+    alive: FloatArray,
+    alive_at: int,
+    settled: FloatArray,
+    settled_at: int,
+    own: bool,
+    migrants: Lanes,
 ) -> Lanes:
     """Into group `k` those of the group below it, and its migrants."""
     lanes = uintp(LANES)
-    new = _times(_rate(alive, k, own), _load(state, (uintp(k) - uintp(1)) * lanes))
-    new = _plus(new, _times(_rate(settled, k, own), migrants))
+    survivors = _load(state, (uintp(k) - uintp(1)) * lanes)
+    new = _times(_rate(alive, uintp(alive_at) + uintp(k), own), survivors)
+    new = _plus(new, _times(_rate(settled, uintp(settled_at) + uintp(k), own), migrants))
     _store(state, uintp(k) * lanes, new)
     return new
 
@@ -223,7 +234,9 @@ def _move_on(
     ages: int,
     groups: IntArray,
     alive: FloatArray,
+    alive_at: int,
     settled: FloatArray,
+    settled_at: int,
     own: bool,
     migrants: Lanes,  # of all ages
     sums: FloatArray,  # output ((sexes x groups) x lanes)
@@ -232,14 +245,14 @@ def _move_on(
     one = uintp(1)
     lanes = uintp(LANES)
     last = uintp(sex * ages + ages - 1)
-    old = _times(_rate(alive, last, own), _load(state, last * lanes))
+    old = _times(_rate(alive, uintp(alive_at) + last, own), _load(state, last * lanes))
     lowest = _spread(math.inf)
     n = groups.size - 1
     k = last  # from the oldest down: each moves to where nobody is any more
     for g in range(n - 1, -1, -1):
         total = old
         for _ in range(groups[g + 1] - max(groups[g], 1)):
-            new = _older(state, k, alive, settled, own, migrants)
+            new = _older(state, k, alive, alive_at, settled, settled_at, own, migrants)
             total = _plus(total, new)
             lowest = _lower(lowest, new)
             k -= one
@@ -257,14 +270,16 @@ def _enter(
     state: FloatArray,
     k: int,  # the youngest group of a sex
     alive: FloatArray,
+    alive_at: int,
     settled: FloatArray,
+    settled_at: int,
     own: bool,
     born: Lanes,
     migrants: Lanes,
 ) -> Lanes:
     """Those born in the step, at its end, with the migrants among them."""
-    new = _times(_rate(alive, k, own), born)
-    new = _plus(new, _times(_rate(settled, k, own), migrants))
+    new = _times(_rate(alive, uintp(alive_at) + uintp(k), own), born)
+    new = _plus(new, _times(_rate(settled, uintp(settled_at) + uintp(k), own), migrants))
     _store(state, uintp(k) * uintp(LANES), new)
     return new
 
@@ -306,7 +321,7 @@ def _dot(
 
 
 @strict_helper
-def _sum(state: FloatArray, ages: int, groups: IntArray, sums: FloatArray) -> None:
+def _sum(state: FloatArray, groups: IntArray, sums: FloatArray) -> None:
     """Sums over groups of both sexes."""
     n = groups.size - 1
     at = uintp(0)
@@ -420,6 +435,10 @@ def project_sums(
     last_totals = totals.shape[1] - 1
     totalled = totals.shape[2]
     women = female * ages + first
+    # What migrants come to by shared rates: made once for all rows that share them.
+    kept = max(last_survival, last_schedule) + 1
+    together = np.empty(kept * row)
+    known_survival = known_schedule = -1
     half_step = _spread(0.5 * step)
     # Of the migrants, those (before + after) has too many or too few: "end" leaves all of them out.
     others = _spread(-1.0 if code == END else 0.5)
@@ -435,7 +454,6 @@ def project_sums(
         own = used < most - lowest and 2 * used < LANES
         if own:
             used = most - lowest
-        lanes = LANES if own else 1
         _places(start_row, row, lowest, used, at_start)
         _places(survival_row, (last_survival + 1) * row, lowest, used, at_survival)
         _places(fertility_row, (last_fertility + 1) * fertile, lowest, used, at_fertility)
@@ -445,37 +463,112 @@ def project_sums(
         _places(totals_row, (last_totals + 1) * totalled, lowest, used, at_totals)
         _places(out_row, 1, lowest, used, at_out)
         counts[:] = 0
-        _fill(start_, at_start, 0, row, True, state)
+        _fill(start_, at_start, 0, row, state)
         if population.shape[1] > 0:
             size = (periods + 1) * wide
-            _sum(state, ages, groups, sums)
+            _sum(state, groups, sums)
             _write(sums, wide, population_, at_out, size, 0, used)
+        now_alive = now_shares = now_settled = now_bearing = 0
+        if own:
+            alive_, shares_, settled_, bearing_ = alive, shares, settled, bearing
+        else:
+            alive_, shares_, settled_, bearing_ = survival_, schedule_, together, fertility_
+            if survival_row[lowest] != known_survival or schedule_row[lowest] != known_schedule:
+                known_survival, known_schedule = survival_row[lowest], schedule_row[lowest]
+                for p in range(kept):
+                    _settle(
+                        code,
+                        ages,
+                        survival_,
+                        at_survival[0] + min(p, last_survival) * row,
+                        schedule_,
+                        at_schedule[0] + min(p, last_schedule) * row,
+                        1,
+                        together,
+                        p * row,
+                    )
         for p in range(periods):
-            if p <= last_survival:
-                _fill(survival_, at_survival, p * row, row, own, alive)
-            if p <= last_schedule:
-                _fill(schedule_, at_schedule, p * row, row, own, shares)
-            if p <= max(last_survival, last_schedule):
-                _settle(code, ages, alive, shares, lanes, settled)
-            if p <= last_fertility:
-                _fill(fertility_, at_fertility, p * fertile, fertile, own, bearing)
+            if own:
+                if p <= last_survival:
+                    _fill(survival_, at_survival, p * row, row, alive)
+                if p <= last_schedule:
+                    _fill(schedule_, at_schedule, p * row, row, shares)
+                if p < kept:
+                    _settle(code, ages, alive, 0, shares, 0, LANES, settled, 0)
+                if p <= last_fertility:
+                    _fill(fertility_, at_fertility, p * fertile, fertile, bearing)
+            else:
+                now_alive = at_survival[0] + min(p, last_survival) * row
+                now_shares = at_schedule[0] + min(p, last_schedule) * row
+                now_settled = min(p, kept - 1) * row
+                now_bearing = at_fertility[0] + min(p, last_fertility) * fertile
             beyond = min(p, last_totals) * totalled
             migrants0 = _pick(totals_, at_totals, beyond)
             migrants1 = _pick(totals_, at_totals, beyond + totalled - 1)
             for g in range(n_mothers):
                 n = mothers[g + 1] - mothers[g]
-                exposed = _dot(bearing, mothers[g], own, state, women + mothers[g], n, True)
+                exposed = _dot(
+                    bearing_, now_bearing + mothers[g], own, state, women + mothers[g], n, True
+                )
                 _store(born, g * LANES, exposed)
             # Decided here, for the numbers of a loop without a choice fit the registers.
             if own:
                 low = _lower(
-                    _move_on(state, 0, ages, groups, alive, settled, True, migrants0, sums),
-                    _move_on(state, 1, ages, groups, alive, settled, True, migrants1, sums),
+                    _move_on(
+                        state,
+                        0,
+                        ages,
+                        groups,
+                        alive_,
+                        now_alive,
+                        settled_,
+                        now_settled,
+                        True,
+                        migrants0,
+                        sums,
+                    ),
+                    _move_on(
+                        state,
+                        1,
+                        ages,
+                        groups,
+                        alive_,
+                        now_alive,
+                        settled_,
+                        now_settled,
+                        True,
+                        migrants1,
+                        sums,
+                    ),
                 )
             else:
                 low = _lower(
-                    _move_on(state, 0, ages, groups, alive, settled, False, migrants0, sums),
-                    _move_on(state, 1, ages, groups, alive, settled, False, migrants1, sums),
+                    _move_on(
+                        state,
+                        0,
+                        ages,
+                        groups,
+                        alive_,
+                        now_alive,
+                        settled_,
+                        now_settled,
+                        False,
+                        migrants0,
+                        sums,
+                    ),
+                    _move_on(
+                        state,
+                        1,
+                        ages,
+                        groups,
+                        alive_,
+                        now_alive,
+                        settled_,
+                        now_settled,
+                        False,
+                        migrants1,
+                        sums,
+                    ),
                 )
             rate = _times(half_step, _pick(level_, at_level, min(p, last_level)))
             srb = _pick(ratio_, at_ratio, min(p, last_ratio))
@@ -483,10 +576,20 @@ def project_sums(
             newborn_girls = _spread(0.0)
             for g in range(n_mothers):
                 n = mothers[g + 1] - mothers[g]
-                exposed = _dot(bearing, mothers[g], own, state, women + mothers[g], n, True)
+                exposed = _dot(
+                    bearing_, now_bearing + mothers[g], own, state, women + mothers[g], n, True
+                )
                 exposed = _plus(_load(born, g * LANES), exposed)
                 if with_migrants == 0:
-                    extra = _dot(bearing, mothers[g], own, shares, women + mothers[g], n, own)
+                    extra = _dot(
+                        bearing_,
+                        now_bearing + mothers[g],
+                        own,
+                        shares_,
+                        now_shares + women + mothers[g],
+                        n,
+                        own,
+                    )
                     extra = _times(extra, migrants0 if female == 0 else migrants1)
                     exposed = _plus(exposed, _times(others, extra))
                 children = _times(rate, exposed)
@@ -501,11 +604,15 @@ def project_sums(
                     _scatter(boys, births_, at_out, size, to + (1 - female) * n_mothers, used)
             newborn_boys = _less(newborn, newborn_girls)
             youngest = newborn_girls if female == 0 else newborn_boys
-            new = _enter(state, 0, alive, settled, own, youngest, migrants0)
+            new = _enter(
+                state, 0, alive_, now_alive, settled_, now_settled, own, youngest, migrants0
+            )
             _store(sums, 0, _plus(_load(sums, 0), new))
             low = _lower(low, new)
             youngest = newborn_boys if female == 0 else newborn_girls
-            new = _enter(state, ages, alive, settled, own, youngest, migrants1)
+            new = _enter(
+                state, ages, alive_, now_alive, settled_, now_settled, own, youngest, migrants1
+            )
             _store(sums, half, _plus(_load(sums, half), new))
             low = _lower(low, new)
             for lane in range(used):
