@@ -7,10 +7,10 @@ from migproj._kernels import quantiles as kernels
 WANTED = np.array([0.0, 0.05, 0.31, 0.5, 0.9, 1.0])
 
 
-def quantiles(values):
-    out = np.full((len(WANTED), values.shape[1]), np.nan)
+def quantiles(values, wanted=WANTED):
+    out = np.full((len(wanted), values.shape[1]), np.nan)
     blocks = -(-values.shape[1] // kernels.LANES)
-    run(kernels.quantiles, blocks, values, WANTED, out, 0)
+    run(kernels.quantiles, blocks, values, wanted, out, 0)
     return out
 
 
@@ -20,6 +20,15 @@ def test_quantiles_are_numpys(draws, columns):
     values = np.random.default_rng(draws).normal(size=(draws, columns))
     want = np.quantile(values, WANTED, axis=0)
     np.testing.assert_allclose(quantiles(values), want, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("draws", [5, 40, 300, 1000])
+def test_each_quantile_is_the_same_whatever_else_is_wanted(draws):
+    values = np.random.default_rng(3).normal(size=(draws, 9))
+    together = quantiles(values, WANTED[::-1].copy())
+    np.testing.assert_array_equal(together[::-1], quantiles(values))
+    for one, got in zip(WANTED[::-1], together, strict=True):
+        np.testing.assert_array_equal(quantiles(values, np.array([one]))[0], got)
 
 
 def test_ties():

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from migproj._jit import FloatArray, helper, kernel, uintp
+from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
 
 #: Columns sorted side by side: a line of the cache, and two vector registers of most processors.
 LANES = 8
@@ -169,47 +169,79 @@ def _sort_eight(work: FloatArray, first: int, falling: bool) -> None:
 
 
 @helper
-def _merge(work: FloatArray, first: int, size: int, falling: bool) -> None:
-    """Sort `size` rows that rise and then fall (or fall and rise)."""
+def _first_stages(work: FloatArray, first: int, size: int, falling: bool) -> int:
+    """Stages of a merge until a multiple of three is left; how far those that follow reach."""
     stages = 0
     while 2 << stages <= size:
         stages += 1
-    apart = size
     if stages % 3 == 1:
-        apart = size >> 1
-        _one_stage(work, first, apart, falling)
-    elif stages % 3 == 2:
-        apart = size >> 2
-        _two_stages(work, first, apart, falling)
-    while apart > 8:
-        runs = apart
-        apart >>= 3
+        _one_stage(work, first, size >> 1, falling)
+        return size >> 1
+    if stages % 3 == 2:
+        _two_stages(work, first, size >> 2, falling)
+        return size >> 2
+    return size
+
+
+@helper
+def _merge(work: FloatArray, first: int, size: int, falling: bool) -> None:
+    """Sort `size` rows that rise and then fall (or fall and rise)."""
+    runs = _first_stages(work, first, size, falling)
+    while runs > 8:
         for base in range(first, first + size, runs):
-            _three_stages(work, base, apart, falling)
+            _three_stages(work, base, runs >> 3, falling)
+        runs >>= 3
     _last_stages(work, first, size, falling)
 
 
 @helper
-def _sort(work: FloatArray, draws: int, rows: int) -> None:
-    """Sort every lane of (rows x LANES), a power of 2 of rows; from `draws` on they are infinite.
+def _merge_around(work: FloatArray, size: int, ranks: IntArray) -> None:
+    """Merge all rows, as far as it takes to have what has some `ranks` in its place.
 
-    Bitonic (Knuth 1998, 5.3.4), with what fits the first cache sorted there before it is merged,
-    three stages at a time in registers, and nothing done to rows that are infinite already.
+    Stages done twice change nothing, so ranks may come in any order.
+    """
+    runs = _first_stages(work, 0, size, False)
+    while runs > 8:
+        done = -1
+        for rank in ranks:
+            base = rank - rank % runs
+            if base != done:
+                _three_stages(work, base, runs >> 3, False)
+            done = base
+        runs >>= 3
+    done = -1
+    for rank in ranks:
+        base = rank - rank % 8
+        if base != done:
+            _last_stages(work, base, 8, False)
+        done = base
+
+
+@helper
+def _sort(work: FloatArray, draws: int, rows: int, ranks: IntArray) -> None:
+    """Bring what has some `ranks` into its place, in every lane of (rows x LANES).
+
+    Rows are a power of 2, at least 8; from `draws` on they are infinite. Bitonic sorting (Knuth
+    1998, 5.3.4), with what fits the first cache sorted there before it is merged, three stages
+    at a time in registers, and nothing done to rows that are infinite already, nor in the last
+    merge to those that no rank is among.
     """
     chunk = min(rows, _CHUNK)
     for start in range(0, draws, chunk):
         for first in range(start, min(start + chunk, draws), 8):
             _sort_eight(work, first, first // 8 % 2 == 1 and rows > 8)
         size = 16
-        while size <= chunk:
+        while size <= chunk and size < rows:
             for first in range(start, min(start + chunk, draws), size):
-                _merge(work, first, size, first // size % 2 == 1 and size < rows)
+                _merge(work, first, size, first // size % 2 == 1)
             size *= 2
     size = 2 * chunk
-    while size <= rows:
+    while size < rows:
         for first in range(0, draws, size):
-            _merge(work, first, size, first // size % 2 == 1 and size < rows)
+            _merge(work, first, size, first // size % 2 == 1)
         size *= 2
+    if rows > 8:
+        _merge_around(work, rows, ranks)
 
 
 @kernel
@@ -229,6 +261,10 @@ def quantiles(
         rows *= 2
     work = np.empty(rows * LANES)
     missing = np.empty(LANES)
+    ranks = np.empty(2 * wanted.size, np.int64)
+    for j in range(wanted.size):
+        ranks[2 * j] = min(math.floor(wanted[j] * (draws - 1)), draws - 1)
+        ranks[2 * j + 1] = min(ranks[2 * j] + 1, draws - 1)
     for block in range(lo, hi):
         start = uintp(block * LANES)
         width = uintp(min(LANES, columns - block * LANES))
@@ -244,12 +280,11 @@ def quantiles(
                 work[row + uintp(k)] = 0.0
         for i in range(uintp(draws * LANES), uintp(rows * LANES)):
             work[i] = np.inf
-        _sort(work, draws, rows)
+        _sort(work, draws, rows, ranks)
         for j in range(wanted.size):
-            at = wanted[j] * (draws - 1)
-            below = min(math.floor(at), draws - 1)
-            above = min(below + 1, draws - 1)
-            part = at - below
+            below = ranks[2 * j]
+            above = ranks[2 * j + 1]
+            part = wanted[j] * (draws - 1) - below
             for k in range(width):
                 x = work[uintp(below * LANES) + uintp(k)]
                 y = work[uintp(above * LANES) + uintp(k)]
