@@ -22,6 +22,7 @@ __all__ = [
     "IntArray",
     "Kernel",
     "helper",
+    "inline_helper",
     "kernel",
     "run",
     "run_cast",
@@ -70,12 +71,18 @@ def _uncounted() -> dict[str, Any]:
     return option
 
 
-_STRICT_HELPER: Final[dict[str, Any]] = _STRICT | {"forceinline": True} | _uncounted()
+# A call of a function with ten arrays takes as long as going over a row of a hundred ages.
+_INLINE: Final[dict[str, Any]] = {"forceinline": True} | _uncounted()
+
+
+def inline_helper(function: _Function) -> _Function:
+    """As `helper`, put where it is called, for what goes on all the time. It can make no arrays."""
+    return numba.njit(**_INLINE, **_FLAGS)(function)  # type: ignore[no-any-return]
 
 
 def strict_helper(function: _Function) -> _Function:
-    """As `helper`, for a `strict_kernel`: put where it is called. It can make no arrays."""
-    return numba.njit(**_STRICT_HELPER)(function)  # type: ignore[no-any-return]
+    """As `inline_helper`, for a `strict_kernel`."""
+    return numba.njit(**_INLINE, **_STRICT)(function)  # type: ignore[no-any-return]
 
 
 _warned = False

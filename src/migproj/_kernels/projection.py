@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
+from migproj._jit import FloatArray, IntArray, inline_helper, kernel, uintp
 
 # Codes of the timing of migration, passed by the labelled layer.
 END = 0
@@ -26,13 +26,13 @@ FLOW_SHARES = 3  # an inflow less an outflow, each with its schedule
 FLOW_RATES = 4  # the same, the outflow in proportion to the people there as well
 
 
-@helper
+@inline_helper
 def _copy(source: FloatArray, at: int, target: FloatArray, to: int, count: int) -> None:
     for k in range(uintp(count)):
         target[uintp(to) + uintp(k)] = source[uintp(at) + uintp(k)]
 
 
-@helper
+@inline_helper
 def _move_on(
     code: int,
     states: FloatArray,  # the population before, and (output) after
@@ -92,7 +92,7 @@ def _move_on(
         dead[d + i] += exposed - alive
 
 
-@helper
+@inline_helper
 def _bear(
     code: int,
     with_migrants: int,
@@ -137,13 +137,13 @@ def _bear(
     return newborn
 
 
-@helper
+@inline_helper
 def _of_sex(newborn: float, srb: float, sex: int, female: int) -> float:
     daughters = newborn * (1.0 / (1.0 + srb))
     return daughters if sex == female else newborn - daughters
 
 
-@helper
+@inline_helper
 def _enter(
     code: int,
     states: FloatArray,
@@ -180,7 +180,7 @@ def _enter(
         dead[uintp(dp + i)] = lost
 
 
-@helper
+@inline_helper
 def _scale(
     total: float,
     one_sided: bool,
@@ -208,7 +208,7 @@ def _scale(
         given[uintp(to) + uintp(k)] = (up if share >= 0.0 else down) * share
 
 
-@helper
+@inline_helper
 def _flow_difference(
     total: float,
     people: float,
@@ -245,7 +245,7 @@ def _flow_difference(
         given[to + k] = coming * inflow[at + k] - per_weight * weight
 
 
-@helper
+@inline_helper
 def _migrants(
     sharing: int,  # codes above
     per_person: int,  # 1: totals are rates of the people there, a year
@@ -313,7 +313,7 @@ def _migrants(
             )
 
 
-@helper
+@inline_helper
 def _without_migrants(
     states: FloatArray,
     before: int,
@@ -376,7 +376,7 @@ def _without_migrants(
     )
 
 
-@helper
+@inline_helper
 def _limit(
     code: int,
     states: FloatArray,
@@ -413,7 +413,7 @@ def _limit(
             migrants[i] = -most if given[i] < -most else given[i]
 
 
-@helper
+@inline_helper
 def _limit_youngest(
     code: int,
     states: FloatArray,
@@ -445,7 +445,7 @@ def _limit_youngest(
     return changed
 
 
-@helper
+@inline_helper
 def _step(
     code: int,
     with_migrants: int,
@@ -551,7 +551,7 @@ def _step(
     return newborn
 
 
-@helper
+@inline_helper
 def _emigrate(
     code: int,
     states: FloatArray,
@@ -596,7 +596,7 @@ def _emigrate(
             dead[dp + i] -= left
 
 
-@helper
+@inline_helper
 def _by_age_at_death(
     dead: FloatArray,
     dp: int,
@@ -624,7 +624,7 @@ def _by_age_at_death(
         out[o + i] = dead[d + i] * (1.0 - separation[c + i - one])
 
 
-@helper
+@inline_helper
 def _sum_groups(
     values: FloatArray,  # (2 x cells), from `at` on
     at: int,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
+from migproj._jit import FloatArray, IntArray, inline_helper, kernel, uintp
 
 #: Columns sorted side by side: a line of the cache, and two vector registers of most processors.
 LANES = 8
@@ -14,14 +14,14 @@ LANES = 8
 _CHUNK = 256
 
 
-@helper
+@inline_helper
 def _ordered(x: float, y: float, falling: bool) -> tuple[float, float]:
     low = y if y < x else x
     high = x if y < x else y
     return (high, low) if falling else (low, high)
 
 
-@helper
+@inline_helper
 def _eight(
     a: float,
     b: float,
@@ -49,7 +49,7 @@ def _eight(
     return a, b, c, d, e, f, g, h
 
 
-@helper
+@inline_helper
 def _three_stages(work: FloatArray, first: int, apart: int, falling: bool) -> None:
     """On eight runs of `apart` rows."""
     row = uintp(apart * LANES)
@@ -78,7 +78,7 @@ def _three_stages(work: FloatArray, first: int, apart: int, falling: bool) -> No
         )
 
 
-@helper
+@inline_helper
 def _last_stages(work: FloatArray, first: int, size: int, falling: bool) -> None:
     """The same on each eight rows that follow one another: at distances known beforehand."""
     row = uintp(LANES)
@@ -108,7 +108,7 @@ def _last_stages(work: FloatArray, first: int, size: int, falling: bool) -> None
             )
 
 
-@helper
+@inline_helper
 def _two_stages(work: FloatArray, first: int, apart: int, falling: bool) -> None:
     """On four runs of `apart` rows."""
     row = uintp(apart * LANES)
@@ -121,7 +121,7 @@ def _two_stages(work: FloatArray, first: int, apart: int, falling: bool) -> None
         work[k + uintp(2) * row], work[k + uintp(3) * row] = _ordered(c, d, falling)
 
 
-@helper
+@inline_helper
 def _one_stage(work: FloatArray, first: int, apart: int, falling: bool) -> None:
     """On two runs of `apart` rows."""
     row = uintp(apart * LANES)
@@ -131,7 +131,7 @@ def _one_stage(work: FloatArray, first: int, apart: int, falling: bool) -> None:
         work[k], work[k + row] = _ordered(work[k], work[k + row], falling)
 
 
-@helper
+@inline_helper
 def _sort_eight(work: FloatArray, first: int, falling: bool) -> None:
     """Sort eight rows that follow one another, in every lane."""
     row = uintp(LANES)
@@ -168,7 +168,7 @@ def _sort_eight(work: FloatArray, first: int, falling: bool) -> None:
         work[k + uintp(7) * row] = h
 
 
-@helper
+@inline_helper
 def _first_stages(work: FloatArray, first: int, size: int, falling: bool) -> int:
     """Stages of a merge until a multiple of three is left; how far those that follow reach."""
     stages = 0
@@ -183,7 +183,7 @@ def _first_stages(work: FloatArray, first: int, size: int, falling: bool) -> int
     return size
 
 
-@helper
+@inline_helper
 def _merge(work: FloatArray, first: int, size: int, falling: bool) -> None:
     """Sort `size` rows that rise and then fall (or fall and rise)."""
     runs = _first_stages(work, first, size, falling)
@@ -194,7 +194,7 @@ def _merge(work: FloatArray, first: int, size: int, falling: bool) -> None:
     _last_stages(work, first, size, falling)
 
 
-@helper
+@inline_helper
 def _merge_around(work: FloatArray, size: int, ranks: IntArray) -> None:
     """Merge all rows, as far as it takes to have what has some `ranks` in its place.
 
@@ -217,7 +217,7 @@ def _merge_around(work: FloatArray, size: int, ranks: IntArray) -> None:
         done = base
 
 
-@helper
+@inline_helper
 def _sort(work: FloatArray, draws: int, rows: int, ranks: IntArray) -> None:
     """Bring what has some `ranks` into its place, in every lane of (rows x LANES).
 

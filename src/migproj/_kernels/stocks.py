@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from migproj._jit import FloatArray, IntArray, helper, kernel, uintp
+from migproj._jit import FloatArray, IntArray, inline_helper, kernel, uintp
 
 # Codes of the timing of arrivals, passed by the labelled layer.
 END = 0
@@ -14,7 +14,7 @@ EVEN = 1
 MIDPOINT = 2
 
 
-@helper
+@inline_helper
 def _leaving(survival: float, hazard: float, stayers: float, leaving: float) -> float:
     """The share who emigrate of those exposed to death and emigration, both at constant hazards.
 
@@ -28,7 +28,7 @@ def _leaving(survival: float, hazard: float, stayers: float, leaving: float) -> 
     return share
 
 
-@helper
+@inline_helper
 def _hazard(survival: float) -> float:
     hazard: float = -math.log(survival) if survival > 0.0 else np.inf
     return hazard
@@ -231,7 +231,7 @@ def project_stocks(
         n_negative[o] = negative
 
 
-@helper
+@inline_helper
 def _exit_shares(
     survival: FloatArray,  # from `at` on: ages
     at: int,
@@ -257,7 +257,7 @@ def _exit_shares(
         leaving[to + i] = _leaving(s, dying[of + into], stay, out)
 
 
-@helper
+@inline_helper
 def _leave_or_stay(
     people: FloatArray,  # (ages) from `now` on
     now: int,
@@ -299,7 +299,7 @@ def _leave_or_stay(
         deaths[d + last] += exposed - alive - left
 
 
-@helper
+@inline_helper
 def _send(
     share: float,
     emigrants: FloatArray,
@@ -321,7 +321,7 @@ def _send(
             arrivals[uintp(target) + uintp(k)] += share * emigrants[uintp(source) + uintp(k)]
 
 
-@helper
+@inline_helper
 def _send_of_four(
     shares: FloatArray,  # from `at` on, by rows of `width`: of four origins to four destinations
     at: int,
@@ -367,7 +367,7 @@ def _send_of_four(
         arrivals[d3 + k] += s03 * e0 + s13 * e1 + s23 * e2 + s33 * e3
 
 
-@helper
+@inline_helper
 def _allot(
     emigrants: FloatArray,  # (countries, birthplaces, cells) from `out` on
     out: int,
