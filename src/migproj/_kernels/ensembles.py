@@ -475,7 +475,7 @@ def project_sums(
             alive_, shares_, settled_, bearing_ = survival_, schedule_, together, fertility_
             if survival_row[lowest] != known_survival or schedule_row[lowest] != known_schedule:
                 known_survival, known_schedule = survival_row[lowest], schedule_row[lowest]
-                for p in range(kept):
+                for p in range(min(kept, periods)):
                     _settle(
                         code,
                         ages,
