@@ -93,6 +93,26 @@ def test_an_input_keeps_only_its_own_dims(seen):
         assert array.dtype in (np.float64, np.int64)
 
 
+@pytest.mark.parametrize("countries", [3, 200])
+def test_the_batch_goes_in_the_order_of_a_large_shared_input(seen, countries):
+    """A small one is at hand in any order: its batch goes as it lies in memory."""
+    values = np.arange(4.0 * countries).reshape(countries, 4) + 100
+    end = xr.DataArray(
+        values, dims=("country", "age"), coords={"country": range(countries), **AGES}
+    )
+    draws = xr.DataArray(np.arange(5.0), dims="draw", coords={"draw": range(5)})
+    start = draws + end
+    assert start.dims == ("draw", "country", "age")
+    options = {"interval": 5, "children": "none", "method": "forward"}
+    made = mp.net_migration(start, end, end * 0 + 0.9, **options)["net_migration"]
+    (_, _, args), *_ = [call for call in seen if call[0] == "net_migration"]
+    own_row, shared_row = args[1], args[3]
+    assert (np.diff(own_row) == 1).all() == (countries == 3)
+    assert (np.diff(shared_row) >= 0).all() == (countries == 200)
+    one = mp.net_migration(start.isel(draw=3), end, end * 0 + 0.9, **options)["net_migration"]
+    xr.testing.assert_identical(made.isel(draw=3), one)
+
+
 def test_broadcast_views_are_not_written_out(seen):
     wide = people().expand_dims(draw=np.arange(1000))
     assert wide.values.strides[0] == 0

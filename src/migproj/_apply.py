@@ -32,6 +32,9 @@ _Labelled = TypeVar("_Labelled", xr.DataArray, xr.Dataset)
 #: Bytes of the draws that a run makes before they are sorted: about what the last cache holds.
 _RUN: Final = 2**24
 
+#: Bytes of an input that stay in the nearest cache, whatever is read and written between.
+_AT_HAND: Final = 2**12
+
 #: Scalars and auxiliaries that belong to an input's own instant, interval or ages.
 _OWN: Final = frozenset({"time", "date", "period", "period_width", "interval"})
 
@@ -280,8 +283,8 @@ def _own_only(item: Input, core: Set[str]) -> xr.DataArray:
 def dated_as(made: _Labelled, source: xr.DataArray | xr.Dataset) -> _Labelled:
     """`made` with the instant or interval of the input that it tells of in another way."""
     own = {
-        name: coord.drop_vars([other for other in coord.coords if other != name])
-        for name, coord in source.coords.items()
+        name: coord
+        for name, coord in source.coords.variables.items()
         if name in _OWN and name not in source.dims and set(coord.dims) <= set(made.dims)
     }
     return made.assign_coords(own) if own else made
@@ -350,14 +353,16 @@ class _Block:
                 _rows(a, core, dtype, batch)
                 for a, (core, dtype) in zip(arrays, self.inputs, strict=True)
             ]
-            # Visit the batch so that the largest shared input is read once, row after row.
-            shared = [(rows.size, k) for k, (rows, _) in enumerate(gathered) if len(rows) < n]
             order = np.arange(n, dtype=np.int64)
-            if shared:
-                order = np.argsort(gathered[max(shared)[1]][1], kind="stable").astype(np.int64)
-            paired: list[npt.NDArray[Any]] = []
-            for rows, index in gathered:
-                paired += [rows, index[order]]
+            # Visit the batch so that the largest shared input is read once, row after row. Where
+            # that is small, results and other inputs go row after row.
+            shared = [(rows.nbytes, k) for k, (rows, _) in enumerate(gathered) if len(rows) < n]
+            size, largest = max(shared, default=(0, 0))
+            by = gathered[largest][1]
+            if size > _AT_HAND and (by[1:] < by[:-1]).any():
+                order = np.argsort(by, kind="stable").astype(np.int64)
+                gathered = [(rows, index[order]) for rows, index in gathered]
+            paired = [array for pair in gathered for array in pair]
             if any(out.dtype == np.float32 for out in outs):
                 run_cast(self.kernel, n, paired, outs, order, *self.parameters, least=self.least)
             else:
@@ -510,4 +515,4 @@ def _rows(
         array.reshape((count, *array.shape[depth:])), dtype=dtype, requirements=["C", "W", "A"]
     )
     index = np.broadcast_to(np.arange(count, dtype=np.int64).reshape(own), batch).reshape(-1)
-    return rows, index
+    return rows, np.require(index, requirements=["C", "W"])

@@ -341,7 +341,7 @@ def check_sexes(name: str, array: xr.DataArray, *, both: bool) -> None:
             f"{name}: dim 'sex' has no labels; expected {FEMALE!r} and {MALE!r}: "
             f"{name}.assign_coords(sex=[...])"
         )
-    labels = [str(label) for label in np.atleast_1d(array["sex"].values)]
+    labels = [str(label) for label in np.atleast_1d(array.coords.variables["sex"].values)]
     odd = [label for label in labels if label not in (FEMALE, MALE)]
     if odd:
         raise SchemaError(

@@ -30,7 +30,10 @@ def finding(what: str, flags: xr.DataArray, mend: str = "") -> str:
 
 
 def counted(
-    what: str, count: xr.DataArray, flags: Callable[[], xr.DataArray], mend: str = ""
+    what: str,
+    count: xr.DataArray | xr.Variable,
+    flags: Callable[[], xr.DataArray],
+    mend: str = "",
 ) -> str:
     """``what`` of the flagged cells, looked for only where a kernel counted any."""
     if count.chunks is not None or not count.values.any():

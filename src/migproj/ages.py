@@ -195,7 +195,7 @@ def groups_of(
             else f"{name}: expected a dim {dim!r}, got dims {tuple(array.dims)!r}; rename the "
             f"dim of age groups to {dim!r} and label it by lower bounds (mp.age_coords)"
         )
-    values = np.atleast_1d(coords[dim].values)
+    values = np.atleast_1d(coords.variables[dim].values)
     if values.size == 0:
         raise SchemaError(f"{name}: empty, its dim {dim!r} has no groups")
     if not np.issubdtype(values.dtype, np.integer):
@@ -206,7 +206,7 @@ def groups_of(
         )
     lower = [int(value) for value in values]
     if f"{dim}_width" in coords:
-        stated = coords[f"{dim}_width"]
+        stated = coords.variables[f"{dim}_width"]
         if stated.dims not in ((dim,), ()) or not np.issubdtype(stated.dtype, np.number):
             raise SchemaError(
                 f"{name}: {dim}_width: expected a number of years for each label of {dim!r}, got "

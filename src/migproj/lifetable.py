@@ -169,12 +169,17 @@ def life_table(
         coords=groups.variables(),
     )
     table = dated_as(table, mx)
+    above_one, zero, high = (table.variables[name] for name in _COUNTS)
     warn_findings(
         "life_table",
         [
-            finding("qx > 1, closed by a constant hazard", table["n_qx_above_one"] > 0),
-            counted("mx = 0", table["n_mx_zero"], lambda: mx == 0),
-            counted("mx above 2 a year (rates per 1,000?)", table["n_mx_high"], lambda: mx > 2),
+            counted(
+                "qx > 1, closed by a constant hazard",
+                above_one,
+                lambda: table["n_qx_above_one"] > 0,
+            ),
+            counted("mx = 0", zero, lambda: mx == 0),
+            counted("mx above 2 a year (rates per 1,000?)", high, lambda: mx > 2),
         ],
     )
     return table

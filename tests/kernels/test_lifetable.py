@@ -1,5 +1,6 @@
 import math
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import xarray as xr
 
 import migproj as mp
 from kernels import reference
-from migproj._jit import run
+from migproj._jit import run, uintp
 from migproj._kernels import lifetable as kernels
 
 ABRIDGED = [0, 1, *range(5, 90, 5)]
@@ -141,3 +142,70 @@ def test_a_missing_rate_is_missing_from_its_age_on_and_leaves_other_rows():
     # Greville's ax of the two neighbours needs the missing rate as well.
     assert row["qx"].isnull().values.tolist() == [i in (5, 6, 7) for i in range(19)]
     assert row["lx"].isnull().values.tolist() == [False] * 6 + [True] * 13
+
+
+@pytest.mark.parametrize("rule", ["greville", "un"])
+@pytest.mark.parametrize("lower", [ABRIDGED, SINGLE, FROM_15], ids=["abridged", "single", "15+"])
+@pytest.mark.parametrize("both", [False, True], ids=["female", "both"])
+def test_rows_together_are_rows_alone(lower, rule, both):
+    """Rows go through the kernel many at a time: as many as that, one more, fewer, in any order."""
+    rng = np.random.default_rng(5)
+    lanes = kernels._LANES
+    n = 2 * lanes + 1
+    mx = np.array([gompertz(rng, lower) for _ in range(n)])
+    mx[1, 3] = np.nan
+    mx[4, 2] = 0.0
+    mx[lanes, -2] = 2.1
+    order = rng.permutation(n)
+    rates = labelled(mx, lower, "female")
+    options = {"ax": rule}
+    if both:
+        rates, options = rates.drop_vars("sex"), {**options, "sex_ratio_at_birth": 1.05}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mp.DataQualityWarning)
+        alone = [mp.life_table(rates.isel(country=[k]), **options) for k in range(n)]
+        for some in ([0], order[: lanes - 1], order[:lanes], order[: lanes + 1], order):
+            together = mp.life_table(rates.isel(country=some), **options)
+            for at, k in enumerate(some):
+                for name in (*FLOATS, *COUNTS):
+                    got, want = together[name].values[at], alone[k][name].values[0]
+                    np.testing.assert_array_equal(got, want, err_msg=name)
+
+
+def logs(values):
+    """The kernel's logarithms of some numbers."""
+    lanes = kernels._LANES
+    made = []
+    for first in range(0, len(values), lanes):
+        some = values[first : first + lanes]
+        work = np.concatenate([some, np.full(lanes - some.size + 2 * lanes, 7.0)])
+        rows = [uintp(0), uintp(lanes), uintp(some.size)]
+        kernels._logs(work, work.view(np.int64), *rows)
+        made.append(work[: some.size])
+    return np.concatenate(made)
+
+
+def test_logarithms():
+    rng = np.random.default_rng(6)
+    tiny, root = np.finfo(float).tiny, math.sqrt(0.5)
+    edges = [5e-324, tiny / 2, np.nextafter(tiny, 0), tiny, np.finfo(float).max, 1.0, 2.0, root]
+    edges += [np.nextafter(x, up) for x in (0.5, root, 1.0, 2.0 * root) for up in (0.0, 9.0)]
+    x = np.concatenate(
+        [edges, 10.0 ** rng.uniform(-323, 308, 500), 2.0 ** rng.uniform(-1, 1, 500), [1 + 1e-9]]
+    )
+    want = np.array([math.log(value) for value in x])
+    got = logs(x)
+    assert got[x == 1.0] == 0.0
+    assert (np.abs(got - want) <= np.spacing(np.abs(want))).all()
+    odd = logs(np.array([0.0, -0.0, math.inf, math.nan, -math.nan, -1.0, -math.inf]))
+    np.testing.assert_array_equal(odd, [-math.inf, -math.inf, math.inf, *[math.nan] * 4])
+
+
+def test_a_rate_of_zero_between_others_that_grow_fast_lives_half_the_group():
+    lower = [0, 1, 5, 10, 15, 20]
+    mx = np.array([[0.01, 0.002, 1e-5, 0.0, 0.05, 0.1]])
+    with pytest.warns(mp.DataQualityWarning, match="mx = 0 in 1 cell"):
+        row = mp.life_table(labelled(mx, lower, "male"), ax="un").isel(country=0)
+    assert row["ax"].sel(age=10) == 2.5
+    assert row["qx"].sel(age=10) == 0.0
+    assert row["ex"].notnull().all()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from migproj._jit import FloatArray, IntArray, helper, kernel
+import numpy as np
+
+from migproj._jit import FloatArray, IntArray, kernel, strict_helper, strict_kernel, uintp
 
 # Codes that the labelled layer passes; module constants are frozen into the compiled code.
 GIVEN = 0
@@ -17,6 +19,32 @@ UNITED_NATIONS = 3
 #: Times that rules are applied to rates made by them: a few are enough but where a rule jumps.
 _ROUNDS = 200
 _STILL = 1e-15
+
+#: Rows that go side by side, age by age: what is done to one is done to the next in memory.
+_LANES = 64
+# Where the columns of an age stand in working memory, a number a row; _PX are person-years.
+_MX, _AX, _QX, _LX, _DX, _PX, _TX, _EX = (uintp(_LANES * column) for column in range(8))
+#: From an age to the next: no power of 2, for such addresses share their place in the cache.
+_SIZE = 8 * _LANES + 8
+_AGE = uintp(_SIZE)
+
+# Bits and constants of natural logarithms, as in fdlibm's e_log.c.
+_ROOT_HALF = 0x3FE6A09E667F3BCD  # sqrt(1/2)
+_SHIFT = 0x3FF0000000000000 - _ROOT_HALF
+_MANTISSA = 0x000FFFFFFFFFFFFF
+_TWO_52 = 2.0**52
+_TWO_52_BITS = 0x4330000000000000
+_TWO_54 = 2.0**54
+_SMALLEST_NORMAL = 2.0**-1022
+_LN2_HIGH = 6.93147180369123816490e-01
+_LN2_LOW = 1.90821492927058770002e-10
+_LG1 = 6.666666666666735130e-01
+_LG2 = 3.999999999940941908e-01
+_LG3 = 2.857142874366239149e-01
+_LG4 = 2.222219843214978396e-01
+_LG5 = 1.818357216161805012e-01
+_LG6 = 1.531383769920937332e-01
+_LG7 = 1.479819860511658591e-01
 
 # Coale-Demeny (1983) West: a0 = c + b m0 below m0 = 0.107, a constant from there on.
 _CD_LIMIT = 0.107
@@ -45,40 +73,40 @@ _CD_A1_4 = (
 )
 
 
-@helper
+@strict_helper
 def _a0(rule: int, family: int, given: float, male: float, m0: float) -> float:
     """By the death rate; of both sexes together the mean, `male` being the males' share."""
     years = 0.0
-    if not male <= 0.0:
-        years += male * _a0_of_sex(rule, family, given, 1, m0)
-    if not male >= 1.0:
-        years += (1.0 - male) * _a0_of_sex(rule, family, given, 0, m0)
+    for sex in range(2):
+        share = male if sex == 1 else 1.0 - male
+        if not share <= 0.0:
+            years += share * _a0_of_sex(rule, family, given, sex, m0)
     return years
 
 
-@helper
+@strict_helper
 def _a0_by_q0(rule: int, family: int, given: float, male: float, q0: float) -> float:
     """By the probability of dying in the first year."""
     years = 0.0
-    if not male <= 0.0:
-        years += male * _a0_by_q0_of_sex(rule, family, given, 1, q0)
-    if not male >= 1.0:
-        years += (1.0 - male) * _a0_by_q0_of_sex(rule, family, given, 0, q0)
+    for sex in range(2):
+        share = male if sex == 1 else 1.0 - male
+        if not share <= 0.0:
+            years += share * _a0_by_q0_of_sex(rule, family, given, sex, q0)
     return years
 
 
-@helper
+@strict_helper
 def _a1_4(family: int, male: float, m0: float, q0: float) -> float:
     """At ages 1-4, by m0, or in a family by q0."""
     years = 0.0
-    if not male <= 0.0:
-        years += male * _a1_4_of_sex(family, 1, m0, q0)
-    if not male >= 1.0:
-        years += (1.0 - male) * _a1_4_of_sex(family, 0, m0, q0)
+    for sex in range(2):
+        share = male if sex == 1 else 1.0 - male
+        if not share <= 0.0:
+            years += share * _a1_4_of_sex(family, sex, m0, q0)
     return years
 
 
-@helper
+@strict_helper
 def _a0_by_q0_of_sex(rule: int, family: int, given: float, male: int, q0: float) -> float:
     if rule == COALE_DEMENY:
         start, rise, high = _CD_A0[1 - male][max(family, 1) - 1]
@@ -94,7 +122,7 @@ def _a0_by_q0_of_sex(rule: int, family: int, given: float, male: int, q0: float)
     return given
 
 
-@helper
+@strict_helper
 def _a0_of_sex(rule: int, family: int, given: float, male: int, m0: float) -> float:
     if rule == COALE_DEMENY and family > 0:
         # The root of q0 (1 + (1 - a0) m0) = m0 with a0 = start + rise q0.
@@ -117,7 +145,7 @@ def _a0_of_sex(rule: int, family: int, given: float, male: int, m0: float) -> fl
     return given
 
 
-@helper
+@strict_helper
 def _a1_4_of_sex(family: int, male: int, m0: float, q0: float) -> float:
     if family > 0:
         start, rise, high = _CD_A1_4[1 - male][family - 1]
@@ -127,37 +155,156 @@ def _a1_4_of_sex(family: int, male: int, m0: float, q0: float) -> float:
     return 1.361 if m0 >= _CD_LIMIT else 1.522 - 1.518 * m0
 
 
-@helper
-def _ax(
-    rule: int,
-    lower: FloatArray,
-    width: FloatArray,
-    i: int,
-    before: float,
-    m: float,
-    after: float,
-) -> float:
-    """Of a closed group that is none of the first two, by its rate and its neighbours'."""
-    n: float = width[i]
-    a = 0.5 * n
+@strict_helper
+def _apart(rule: int, lower: FloatArray, width: FloatArray, i: int) -> float:
+    """Years between the midpoints of the neighbours of a closed group; 0 if its ax is n/2."""
     youngest = 15.0 if rule == GREVILLE else 5.0
-    if rule == HALF or n <= 1.0 or lower[i] < youngest or i == 0:
-        return a
-    if before != 0.0 and after != 0.0:
-        # The open group counts as one as wide as the group before it.
-        wide = width[i + 1] if width[i + 1] < math.inf else n
-        apart = lower[i + 1] + 0.5 * wide - lower[i - 1] - 0.5 * width[i - 1]
-        growth = math.log(after / before) / apart
-        a = 0.5 * n - n * n / 12.0 * (m - growth)
-        if rule == GREVILLE:
-            if lower[i] >= 45.0 and a < 0.97:
-                a = 0.97
-        elif lower[i] >= 10.0 and not 0.4 * n <= a <= 0.6 * n:
-            a = n + 1.0 / m + n / math.expm1(-n * m)
-    return a
+    if rule == HALF or width[i] <= 1.0 or lower[i] < youngest or i == 0:
+        return 0.0
+    # The open group counts as one as wide as the group before it.
+    wide: float = width[i + 1] if width[i + 1] < math.inf else width[i]
+    apart: float = lower[i + 1] + 0.5 * wide - lower[i - 1] - 0.5 * width[i - 1]
+    return apart
 
 
-@kernel
+@strict_helper
+def _least(rule: int, lower: float) -> float:
+    """Fewest years lived by those who die in a group whose ax goes by its neighbours."""
+    return 0.97 if rule == GREVILLE and lower >= 45.0 else -math.inf
+
+
+@strict_helper
+def _curved(n: float, least: float, m: float, growth: float) -> float:
+    """Years lived where the rate grows through the group at such a speed."""
+    a = 0.5 * n - n * n / 12.0 * (m - growth)
+    return least if a < least else a
+
+
+@strict_helper
+def _of_constant_hazard(n: float, m: float) -> float:
+    return 0.5 * n if m == 0.0 else n + 1.0 / m + n / math.expm1(-n * m)
+
+
+@strict_helper
+def _logs(values: FloatArray, bits: IntArray, at: int, spare: int, rows: int) -> None:
+    """Put natural logarithms in the place of `rows` numbers; `bits` are the values as integers.
+
+    To 1 ulp, by the steps and polynomial of fdlibm's e_log.c (Sun Microsystems, 1993, freely
+    licensed), without a choice on the way: a library's log takes one number at a time.
+    """
+    # x = 2^e z with z from sqrt(1/2) to sqrt(2). What is no positive number waits.
+    for k in range(rows):
+        x = values[at + k]
+        x = x if (x > 0.0) & (x < math.inf) else 1.0
+        values[spare + k] = x * _TWO_54 if x < _SMALLEST_NORMAL else x
+    for k in range(rows):
+        shifted = bits[spare + k] + _SHIFT
+        bits[spare + k] = (shifted & _MANTISSA) + _ROOT_HALF
+        # As the last bits of a float that has no bits behind the point.
+        bits[spare + uintp(_LANES) + k] = (shifted >> 52) | _TWO_52_BITS
+    for k in range(rows):
+        x = values[at + k]
+        e = values[spare + uintp(_LANES) + k] - (_TWO_52 + 1023.0)
+        e -= 54.0 if x < _SMALLEST_NORMAL else 0.0
+        f = values[spare + k] - 1.0
+        s = f / (2.0 + f)
+        z = s * s
+        w = z * z
+        even = w * (_LG2 + w * (_LG4 + w * _LG6))
+        odd = z * (_LG1 + w * (_LG3 + w * (_LG5 + w * _LG7)))
+        half = 0.5 * f * f
+        y = e * _LN2_HIGH - ((half - (s * (half + (even + odd)) + e * _LN2_LOW)) - f)
+        y = y if x < math.inf else x
+        y = y if x > 0.0 else -math.inf
+        values[at + k] = y if x >= 0.0 else math.nan
+
+
+@strict_helper
+def _by_neighbours(
+    work: FloatArray, bits: IntArray, at: int, n: float, apart: float, least: float, rows: int
+) -> None:
+    """Years lived in a group by its neighbours; n/2 where a neighbour's rate is 0."""
+    for k in range(rows):
+        before, after = work[at - _AGE + _MX + k], work[at + _AGE + _MX + k]
+        known = (before != 0.0) & (after != 0.0)
+        work[at + _EX + k] = (after if known else 1.0) / (before if known else 1.0)
+    _logs(work, bits, at + _EX, at + _DX, rows)
+    for k in range(rows):
+        before, after = work[at - _AGE + _MX + k], work[at + _AGE + _MX + k]
+        a = _curved(n, least, work[at + _MX + k], work[at + _EX + k] / apart)
+        work[at + _AX + k] = a if (before != 0.0) & (after != 0.0) else 0.5 * n
+
+
+@strict_helper
+def _kept_near_half(work: FloatArray, at: int, n: float, rows: int) -> None:
+    """Years lived at a constant hazard where they are far from n/2."""
+    outside = 0
+    for k in range(rows):
+        a = work[at + _AX + k]
+        outside += 0 if (a >= 0.4 * n) & (a <= 0.6 * n) else 1
+    if outside > 0:
+        for k in range(rows):
+            a = work[at + _AX + k]
+            if not 0.4 * n <= a <= 0.6 * n:
+                work[at + _AX + k] = _of_constant_hazard(n, work[at + _MX + k])
+
+
+@strict_helper
+def _die(work: FloatArray, at: int, n: float, rows: int) -> int:
+    """Who of a closed group dies; in how many rows there is more to it."""
+    odd = 0
+    for k in range(rows):
+        m = work[at + _MX + k]
+        q = n * m / (1.0 + (n - work[at + _AX + k]) * m)
+        work[at + _QX + k] = q
+        odd += 1 if (q > 1.0) | (m == 0.0) | (m > 2.0) else 0
+    return odd
+
+
+@strict_helper
+def _survive(work: FloatArray, at: int, n: float, rows: int) -> None:
+    """The dead, the survivors to the next group and the years lived."""
+    for k in range(rows):
+        survivors = work[at + _LX + k]
+        deaths = survivors * work[at + _QX + k]
+        after = survivors - deaths
+        work[at + _DX + k] = deaths
+        work[at + _PX + k] = n * after + work[at + _AX + k] * deaths
+        work[at + _AGE + _LX + k] = after
+
+
+@strict_helper
+def _end(work: FloatArray, at: int, rows: int) -> int:
+    """The open-ended group; in how many rows there is more to it."""
+    odd = 0
+    for k in range(rows):
+        m, survivors = work[at + _MX + k], work[at + _LX + k]
+        lived = survivors / m
+        work[at + _AX + k] = 1.0 / m
+        work[at + _QX + k] = m if math.isnan(m) else 1.0
+        work[at + _DX + k] = m if math.isnan(m) else survivors
+        work[at + _PX + k] = lived
+        work[at + _TX + k] = lived
+        work[at + _EX + k] = lived / survivors
+        odd += 1 if (m == 0.0) | (m > 2.0) else 0
+    return odd
+
+
+@strict_helper
+def _mend(work: FloatArray, at: int, n: float, rows: int, counts: IntArray) -> None:
+    """Count rates of 0 and high ones, and close groups in which more than all would die."""
+    for k in range(rows):
+        m = work[at + _MX + k]
+        counts[k, 1] += m == 0.0
+        counts[k, 2] += m > 2.0
+        if n < math.inf and work[at + _QX + k] > 1.0:
+            counts[k, 0] += 1
+            q = 1.0 - math.exp(-n * m)
+            work[at + _QX + k] = q
+            work[at + _AX + k] = 1.0 / m - n * (1.0 - q) / q
+
+
+@strict_kernel
 def life_table(
     lo: int,
     hi: int,
@@ -191,77 +338,103 @@ def life_table(
     infant_given: int,
     radix: float,
 ) -> None:
+    ages = uintp(lower.size)
     last = lower.size - 1
-    for b in range(lo, hi):
-        r = mx_row[b]
-        sex = male[male_row[b]]
-        m0 = mx[r, 0]
-        a_first = math.nan
-        q_first = math.nan
-        if infant_given == 1:
-            q_first = infant[infant_row[b]]
-            a_first = _a0_by_q0(a0_rule, family, a0[a0_row[b]], sex, q_first)
-            if ax_rule == GIVEN:
-                a_first = ax_in[ax_in_row[b], 0]
-            m0 = q_first / (1.0 - (1.0 - a_first) * q_first)
-        o = out_row[b]
-        above_one = 0
-        zero = 0
-        high = 0
-        survivors = radix
-        for i in range(last + 1):
-            m = m0 if i == 0 else mx[r, i]
+    work = np.empty(lower.size * _SIZE)
+    bits = work.view(np.int64)
+    counts = np.empty((_LANES, 3), np.int64)
+    columns = (mx_used, ax, qx, lx, dx, Lx, Tx, ex)
+    infants = ax_rule != GIVEN and lower[0] == 0.0 and width[0] == 1.0
+    for b in range(lo, hi, _LANES):
+        rows = uintp(min(_LANES, hi - b))
+        for k in range(rows):
+            x = uintp(b) + k
+            r = uintp(mx_row[x])
+            for i in range(ages):
+                work[i * _AGE + _MX + k] = mx[r, i]
+            q0 = math.nan
+            if infant_given == 1:
+                q0 = infant[infant_row[x]]
+                a = _a0_by_q0(a0_rule, family, a0[a0_row[x]], male[male_row[x]], q0)
+                if ax_rule == GIVEN:
+                    a = ax_in[ax_in_row[x], 0]
+                work[_MX + k] = q0 / (1.0 - (1.0 - a) * q0)
+                work[_AX + k] = a
+                work[_QX + k] = q0
+            elif infants:
+                m0 = work[_MX + k]
+                a = _a0(a0_rule, family, a0[a0_row[x]], male[male_row[x]], m0)
+                work[_AX + k] = a
+                q0 = m0 / (1.0 + (1.0 - a) * m0)
+            if ax_rule != GIVEN:
+                for i in range(uintp(min(2, last))):
+                    if lower[i] == 1.0 and width[i] == 4.0:
+                        a = _a1_4(family, male[male_row[x]], work[_MX + k], q0)
+                        work[i * _AGE + _AX + k] = a
+            work[_LX + k] = radix
+        counts[:] = 0
+        for i in range(last):
+            at = uintp(i) * _AGE
             n = width[i]
-            if m == 0.0:
-                zero += 1
-            elif m > 2.0:
-                high += 1
-            mx_used[o, i] = m
-            lx[o, i] = survivors
-            if i == last:
-                ax[o, i] = 1.0 / m
-                qx[o, i] = 1.0 if not math.isnan(m) else m
-                dx[o, i] = survivors if not math.isnan(m) else m
-                Lx[o, i] = survivors / m
-                break
+            apart = _apart(ax_rule, lower, width, i)
             if ax_rule == GIVEN:
-                a = ax_in[ax_in_row[b], i]
-            elif lower[i] == 0.0 and n == 1.0:
-                a = a_first
-                if infant_given == 0:
-                    a = _a0(a0_rule, family, a0[a0_row[b]], sex, m0)
-            elif lower[i] == 1.0 and n == 4.0:
-                a = _a1_4(family, sex, m0, q_first)
-            else:
-                before = 0.0
-                if i > 0:
-                    before = m0 if i == 1 else mx[r, i - 1]
-                a = _ax(ax_rule, lower, width, i, before, m, mx[r, i + 1])
-            q = n * m / (1.0 + (n - a) * m)
-            if i == 0:
-                if infant_given == 1:
-                    q = q_first
-                q_first = q
-            if q > 1.0:
-                above_one += 1
-                q = 1.0 - math.exp(-n * m)
-                a = 1.0 / m - n * (1.0 - q) / q
-            deaths = survivors * q
-            after_group = survivors - deaths
-            ax[o, i] = a
-            qx[o, i] = q
-            dx[o, i] = deaths
-            Lx[o, i] = n * after_group + a * deaths
-            survivors = after_group
-        total = 0.0
-        for k in range(last + 1):
-            i = last - k
-            total += Lx[o, i]
-            Tx[o, i] = total
-            ex[o, i] = total / lx[o, i]
-        n_qx_above_one[o] = above_one
-        n_mx_zero[o] = zero
-        n_mx_high[o] = high
+                for k in range(rows):
+                    work[at + _AX + k] = ax_in[ax_in_row[uintp(b) + k], i]
+            elif apart > 0.0:
+                _by_neighbours(work, bits, at, n, apart, _least(ax_rule, lower[i]), rows)
+                if ax_rule == UNITED_NATIONS and lower[i] >= 10.0:
+                    _kept_near_half(work, at, n, rows)
+            elif not (infants and i == 0) and not (lower[i] == 1.0 and n == 4.0):
+                for k in range(rows):
+                    work[at + _AX + k] = 0.5 * n
+            odd = 1
+            if i > 0 or infant_given == 0:
+                odd = _die(work, at, n, rows)
+            if odd > 0:
+                _mend(work, at, n, rows, counts)
+            _survive(work, at, n, rows)
+        at = uintp(last) * _AGE
+        if _end(work, at, rows) > 0:
+            _mend(work, at, math.inf, rows, counts)
+        for _ in range(last):
+            at -= _AGE
+            for k in range(rows):
+                total = work[at + _AGE + _TX + k] + work[at + _PX + k]
+                work[at + _TX + k] = total
+                work[at + _EX + k] = total / work[at + _LX + k]
+        for k in range(rows):
+            o = out_row[uintp(b) + k]
+            n_qx_above_one[o] = counts[k, 0]
+            n_mx_zero[o] = counts[k, 1]
+            n_mx_high[o] = counts[k, 2]
+        for column in range(8):
+            out = columns[column]
+            first = uintp(column * _LANES)
+            for k in range(rows):
+                o = uintp(out_row[uintp(b) + k])
+                for i in range(ages):
+                    out[o, i] = work[first + i * _AGE + k]
+
+
+@strict_helper
+def _ax(
+    rule: int,
+    lower: FloatArray,
+    width: FloatArray,
+    i: int,
+    before: float,
+    m: float,
+    after: float,
+) -> float:
+    """Of a closed group that is none of the first two, by its rate and its neighbours'."""
+    n: float = width[i]
+    apart = _apart(rule, lower, width, i)
+    if apart == 0.0 or before == 0.0 or after == 0.0:
+        return 0.5 * n
+    a: float = _curved(n, _least(rule, lower[i]), m, math.log(after / before) / apart)
+    if rule == UNITED_NATIONS and lower[i] >= 10.0 and not 0.4 * n <= a <= 0.6 * n:
+        a = _of_constant_hazard(n, m)
+    return a
 
 
 @kernel
