@@ -163,6 +163,7 @@ def beside(
         with mine:
             all_at_once()
 
+    measure.used_memory()
     ours()
     mine.seconds.clear()
     benchmark.pedantic(ours, setup=by_row, rounds=sizes.rounds(9))  # type: ignore[attr-defined]
@@ -213,8 +214,9 @@ def test_life_tables_by_vector(benchmark, sizes, note):
         with clocks["ours"]:
             mp.life_table(mx)
 
+    measure.used_memory()
     mp.life_table(mx)
-    benchmark.pedantic(ours, setup=by_row, rounds=sizes.rounds(15))
+    benchmark.pedantic(ours, setup=by_row, rounds=sizes.rounds(25))
     each = statistics.median(clocks["ours"].seconds) / total
     for name in loops:
         ratio = statistics.median(clocks[name].seconds) / len(rows) / each
