@@ -9,6 +9,7 @@ import os
 import pickle
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeAlias, TypeVar
@@ -45,6 +46,8 @@ _FLAGS: Final[dict[str, Any]] = {
 }
 #: Rows below which handing work to other threads costs more than it saves.
 _ROWS_PER_THREAD: Final = 64
+#: Parts a thread goes through one after another: who is slowed by other work does fewer of them.
+_PIECES: Final = 4
 #: Bytes a thread computes before it casts them: few calls, and memory that is used again.
 _BUFFER: Final = 2**22
 
@@ -255,17 +258,34 @@ def run_cast(
                 out[out_row[first:last]] = buffer[: last - first]
 
     if n:
-        _spread(part, n, least)
+        _spread(part, n, least, each=1)
 
 
-def _spread(part: Callable[[int, int], None], n: int, least: int | None) -> None:
+def _spread(
+    part: Callable[[int, int], None], n: int, least: int | None, each: int = _PIECES
+) -> None:
     """Do ``part(lo, hi)`` for the rows 0:n, on as many threads as that is worth."""
     threads = min(threads_available(), max(n // (least or _ROWS_PER_THREAD), 1))
     if threads == 1 or threading.current_thread() is not threading.main_thread():
         part(0, n)
         return
-    bounds = [n * k // threads for k in range(threads + 1)]
+    pieces = min(threads * each, n // (least or _ROWS_PER_THREAD))
+    bounds = [n * k // pieces for k in range(pieces + 1)]
+    todo = deque(itertools.pairwise(bounds))
+
+    def work() -> None:
+        while todo:
+            try:
+                lo, hi = todo.popleft()
+            except IndexError:  # another thread took it
+                return
+            part(lo, hi)
+
     pool = _shared_pool()
-    jobs = [pool.submit(part, lo, hi) for lo, hi in itertools.pairwise(bounds)]
-    for job in jobs:
-        job.result()
+    jobs = [pool.submit(work) for _ in range(threads - 1)]
+    try:
+        work()  # a thread that has just prepared the input has it in its cache
+    finally:
+        todo.clear()  # an interrupt waits for no more than what has begun
+        for job in jobs:
+            job.result()
