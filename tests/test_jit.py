@@ -62,3 +62,35 @@ def test_a_forked_child_makes_its_own_threads():
         check=True,
     )
     assert done.stdout.split() == ["1200.0"] * 3
+
+
+@pytest.mark.parametrize("n", [127, 128, 1001])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_every_row_is_gone_through_once(monkeypatch, threads, n):
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", str(threads))
+    parts = []
+    _jit._spread(lambda lo, hi: parts.append((lo, hi)), n, None)
+    assert [row for lo, hi in sorted(parts) for row in range(lo, hi)] == list(range(n))
+
+
+@pytest.mark.parametrize("where", ["caller", "pool"])
+def test_what_goes_wrong_on_a_thread_reaches_the_caller(monkeypatch, where):
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", "2")
+    caller, both = threading.get_ident(), threading.Barrier(2, timeout=60)
+    begun, ended = [], []
+
+    def part(lo, hi):
+        me = "caller" if threading.get_ident() == caller else "pool"
+        if me not in begun:
+            begun.append(me)
+            both.wait()  # each thread has a part
+        if me == where:
+            raise ValueError(where)
+        ended.append(me)
+
+    with pytest.raises(ValueError, match=where):
+        _jit._spread(part, 1000, None)
+    assert ended  # the other thread was waited for
+    rows = []
+    _jit._spread(lambda lo, hi: rows.extend(range(lo, hi)), 1000, None)  # and goes on working
+    assert sorted(rows) == list(range(1000))
