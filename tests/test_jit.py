@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -42,6 +43,48 @@ def test_another_thread_does_its_own_work(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fault_in_a_part_comes_after_the_parts_that_others_have_begun(monkeypatch):
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", "3")
+    meet, first, ended = threading.Barrier(3), threading.Lock(), []
+
+    def part(lo, hi):
+        meet.wait(timeout=30)
+        if threading.current_thread() is threading.main_thread():
+            return
+        if first.acquire(blocking=False):
+            raise MemoryError("no room")
+        time.sleep(0.2)
+        ended.append(lo)
+
+    with pytest.raises(MemoryError, match="no room"):
+        _jit._spread(part, 3, 1, each=1)
+    assert len(ended) == 1
+    rows = np.zeros(1000, int)
+
+    def count(lo, hi):
+        rows[lo:hi] += 1
+
+    _jit._spread(count, 1000, 1)  # threads are there for the next call
+    assert (rows == 1).all()
+
+
+def test_an_interrupt_is_not_lost_to_a_fault_in_another_thread(monkeypatch):
+    monkeypatch.setenv("MIGPROJ_NUM_THREADS", "2")
+    meet, begun = threading.Barrier(2), []
+
+    def part(lo, hi):
+        begun.append(lo)
+        meet.wait(timeout=30)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        time.sleep(0.1)
+        raise MemoryError
+
+    with pytest.raises(KeyboardInterrupt):
+        _jit._spread(part, 1000, 1)
+    assert len(begun) == 2
+
+
 def test_a_forked_child_makes_its_own_threads():
     code = """
         import multiprocessing, numpy as np, xarray as xr

@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final, TypeAlias, TypeVar
 
 import numba
@@ -282,10 +282,12 @@ def _spread(
             part(lo, hi)
 
     pool = _shared_pool()
-    jobs = [pool.submit(work) for _ in range(threads - 1)]
+    jobs: list[Future[None]] = []
     try:
+        jobs.extend(pool.submit(work) for _ in range(threads - 1))
         work()  # a thread that has just prepared the input has it in its cache
     finally:
         todo.clear()  # an interrupt waits for no more than what has begun
-        for job in jobs:
-            job.result()
+        wait(jobs)  # all, whichever fails: they write to the caller's memory
+    for job in jobs:
+        job.result()

@@ -31,6 +31,15 @@ def test_each_quantile_is_the_same_whatever_else_is_wanted(draws):
         np.testing.assert_array_equal(quantiles(values, np.array([one]))[0], got)
 
 
+@pytest.mark.parametrize(("draws", "wanted"), [(11, 0.3), (21, 0.95), (1001, 0.975)])
+def test_a_quantile_that_is_one_of_the_draws_is_that_draw(draws, wanted):
+    """Also where the decimal as a float is a little less: nobody would be a few below 0."""
+    rank = wanted * (draws - 1)
+    assert rank == int(rank)
+    values = np.where(np.arange(draws) <= rank, 0.0, 1e9)[::-1, None] * np.ones(3)
+    np.testing.assert_array_equal(quantiles(values, np.array([wanted])), 0.0)
+
+
 def test_ties():
     values = np.random.default_rng(1).integers(0, 3, (11, 5)).astype(float)
     np.testing.assert_allclose(quantiles(values), np.quantile(values, WANTED, axis=0), rtol=1e-13)
