@@ -90,16 +90,6 @@ def cells(nbytes: int) -> np.ndarray:
     return np.empty(max(nbytes // 8 // _BLOCK, 1) * _BLOCK)
 
 
-def used_memory() -> None:
-    """Have results of up to 32 MB put, from here on, into memory that the process used before.
-
-    So it is in a process that once freed an array of that size: the C library of Linux gives
-    smaller ones back to the system until then, and each page that it gets anew takes longer than
-    computing what goes on it. Small arrays of a loop are in memory used before anyway.
-    """
-    np.ones(2**22 - 2**12)
-
-
 class Others:
     """How many processors other work kept busy since this was made, where Linux tells."""
 

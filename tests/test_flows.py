@@ -196,12 +196,18 @@ def test_summed_flows_of_missing_stocks():
 def test_heavy_accounts_get_a_thread_each(monkeypatch):
     """Though they are fewer than the rows for which other kernels use threads."""
     monkeypatch.setenv("MIGPROJ_NUM_THREADS", "2")
-    jobs = []
-    pool = _jit._shared_pool()
+    jobs, parts = [], []
+    pool, spread = _jit._shared_pool(), _jit._spread
     counting = SimpleNamespace(submit=lambda job: jobs.append(job) or pool.submit(job))
     monkeypatch.setattr(_jit, "_shared_pool", lambda: counting)
+
+    def seen(part, *options):
+        spread(lambda lo, hi: parts.append((lo, hi)) or part(lo, hi), *options)
+
+    monkeypatch.setattr(_jit, "_spread", seen)
     alone = estimate(rounds(1), by_birthplace=False)
-    assert len(jobs) == 2  # beside the calling thread: for accounts, and for their flows
+    assert sorted(parts) == [(0, 1), (0, 1), (1, 2), (1, 2)]  # accounts, and their flows
+    assert len(jobs) == 2  # one beside the calling thread for each
     monkeypatch.setenv("MIGPROJ_NUM_THREADS", "1")
     xr.testing.assert_identical(estimate(rounds(1), by_birthplace=False), alone)
 

@@ -271,15 +271,14 @@ def _by_accounting(
     places = start["country"].values
     n = len(places)
     parts, account = _accounts(start, end, vital, rules)
-    there = [parts.isel(_part=k) for k in range(2)]
     # Of a core dim that all lack the kernel sees a length of 1: birthplaces are batch rows then.
     over = "_birthplace" if by_birthplace else "birthplace"
     flows, stayers, times, error, fault, place = apply(
         kernels.fill,
         [
             *(
-                Input(name, array, (over, "country"), (over,))
-                for name, array in zip(_PARTS, there, strict=False)
+                Input(name, parts.isel(_part=k), (over, "country"), (over,))
+                for k, name in enumerate(_PARTS[:2])
             ),
             Input("prior", prior_of(prior, start), (over, *FLOW), (over,)),
         ],

@@ -266,6 +266,31 @@ def _move_on(
 
 
 @strict_helper
+def _both_move_on(
+    state: FloatArray,
+    ages: int,
+    groups: IntArray,
+    alive: FloatArray,
+    alive_at: int,
+    settled: FloatArray,
+    settled_at: int,
+    own: bool,
+    migrants0: Lanes,
+    migrants1: Lanes,
+    sums: FloatArray,
+) -> Lanes:
+    """`_move_on` of both sexes."""
+    return _lower(
+        _move_on(
+            state, 0, ages, groups, alive, alive_at, settled, settled_at, own, migrants0, sums
+        ),
+        _move_on(
+            state, 1, ages, groups, alive, alive_at, settled, settled_at, own, migrants1, sums
+        ),
+    )
+
+
+@strict_helper
 def _enter(
     state: FloatArray,
     k: int,  # the youngest group of a sex
@@ -513,63 +538,15 @@ def project_sums(
                 _store(born, g * LANES, exposed)
             # Decided here, for the numbers of a loop without a choice fit the registers.
             if own:
-                low = _lower(
-                    _move_on(
-                        state,
-                        0,
-                        ages,
-                        groups,
-                        alive_,
-                        now_alive,
-                        settled_,
-                        now_settled,
-                        True,
-                        migrants0,
-                        sums,
-                    ),
-                    _move_on(
-                        state,
-                        1,
-                        ages,
-                        groups,
-                        alive_,
-                        now_alive,
-                        settled_,
-                        now_settled,
-                        True,
-                        migrants1,
-                        sums,
-                    ),
-                )
+                low = _both_move_on(
+                    state, ages, groups, alive_, now_alive, settled_, now_settled, True, migrants0,
+                    migrants1, sums,
+                )  # fmt: skip
             else:
-                low = _lower(
-                    _move_on(
-                        state,
-                        0,
-                        ages,
-                        groups,
-                        alive_,
-                        now_alive,
-                        settled_,
-                        now_settled,
-                        False,
-                        migrants0,
-                        sums,
-                    ),
-                    _move_on(
-                        state,
-                        1,
-                        ages,
-                        groups,
-                        alive_,
-                        now_alive,
-                        settled_,
-                        now_settled,
-                        False,
-                        migrants1,
-                        sums,
-                    ),
-                )
+                low = _both_move_on(
+                    state, ages, groups, alive_, now_alive, settled_, now_settled, False, migrants0,
+                    migrants1, sums,
+                )  # fmt: skip
             rate = _times(half_step, _pick(level_, at_level, min(p, last_level)))
             srb = _pick(ratio_, at_ratio, min(p, last_ratio))
             newborn = _spread(0.0)
