@@ -1,7 +1,9 @@
 """The command: the main job on packaged data, its files, and its errors without traceback."""
 
+import gc
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -206,3 +208,25 @@ def test_an_interruption_that_got_lost_is_not_shown(monkeypatch, error, count):
     assert call("run", "job.toml").exit_code == 0
     assert shown == [error] * count
     assert sys.unraisablehook is hook
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_object_that_was_interrupted_while_it_was_made_is_not_shown(monkeypatch, number):
+    """As a file that h5netcdf was opening: freed, it lacks what it would have got."""
+
+    class Made:
+        def __init__(self):
+            signal.raise_signal(number)
+            self.ready = True
+
+        def __del__(self):
+            assert self.ready
+
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: shown.append(lost.exc_type))
+    monkeypatch.setattr(mp.batch, "run", lambda *_, **__: Made())
+    result = call("run", "job.toml")
+    assert result.exit_code == 128 + number
+    assert "the same command goes on" in result.output
+    gc.collect()
+    assert shown == []

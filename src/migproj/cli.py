@@ -185,22 +185,28 @@ def run_job(
     tell = sys.unraisablehook
 
     def ignored(lost: sys.UnraisableHookArgs) -> None:
-        if lost.exc_type is not KeyboardInterrupt:  # which the event has said
+        # The event has said so. Objects that were interrupted while they were made lack something
+        # when they are freed, such as a file of h5netcdf.
+        half_made = stop.is_set() and lost.exc_type is AttributeError
+        if lost.exc_type is not KeyboardInterrupt and not half_made:
             tell(lost)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     sys.unraisablehook = ignored
+    interrupted = False
     try:
         batch.run(job, workers=workers, scheduler=scheduler, log=log, stop=stop)
     except KeyboardInterrupt:
-        click.echo("Interrupted: the same command goes on with what is not finished", err=True)
-        ctx.exit(128 + (received or [signal.SIGINT])[0])
+        interrupted = True  # which is forgotten here, so that what it held is freed
     except batch.BatchError as error:
         raise _Stopped(error) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook = tell
+    if interrupted:
+        click.echo("Interrupted: the same command goes on with what is not finished", err=True)
+        ctx.exit(128 + (received or [signal.SIGINT])[0])
 
 
 class _Stopped(click.ClickException):
